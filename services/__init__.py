@@ -1,0 +1,1 @@
+"""The services of the pipeline, each a process of its own; none imports another."""

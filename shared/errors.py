@@ -1,0 +1,73 @@
+"""The three fates of an error, and the exceptions that name them.
+
+A record is rejected (its own fault, a person mends it), waits (a fact is not known yet) or is
+tried again (the world's fault). Whatever is none of these is a bug: it is tried a bounded number
+of times and then becomes a dead letter with its stack trace.
+"""
+
+from collections.abc import Mapping
+
+
+class ColophonError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class ConfigurationError(ColophonError):
+    """A setting, file or topic is not as it must be; the message says what to do. Exit code 2."""
+
+
+class Rejected(ColophonError):  # noqa: N818 - the fate is the name
+    """The record breaks a rule: mend the record and send it again, or discard the dead letter.
+
+    `code` is a stable kebab-case reason, `facts` are the fields and values that show why.
+    """
+
+    stage = "handle"
+
+    def __init__(self, code: str, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.facts: Mapping[str, str] = {name: str(value) for name, value in facts.items()}
+
+    def __str__(self) -> str:
+        """The message, then the facts, so that a log line and a dead letter read alike."""
+        if not self.facts:
+            return self.message
+        return f"{self.message} ({', '.join(f'{k}={v}' for k, v in self.facts.items())})"
+
+
+class Undecodable(Rejected):
+    """The bytes are no record of this topic: the producer must send it again, well formed."""
+
+    stage = "decode"
+
+
+class Invalid(Rejected):
+    """The record decodes but a field breaks its contract: the message names field and value."""
+
+    stage = "validate"
+
+
+class WaitFor(ColophonError):  # noqa: N818 - the fate is the name
+    """A fact never seen by this service is needed: the record waits for (`kind`, `key`)."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"waits for {kind} {key}")
+        self.kind = kind
+        self.key = key
+
+
+class Transient(ColophonError):  # noqa: N818 - the fate is the name
+    """The world is not ready (broker, database, registry, SMTP, another writer): try again."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ConcurrentWrite(Transient):
+    """Another transaction wrote the same row first: run the batch again on what it wrote."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__("concurrent-write", f"a concurrent transaction wrote to {table}")

@@ -1,0 +1,1 @@
+"""One frozen pydantic model per topic, held field by field against its released Avro schema."""

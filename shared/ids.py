@@ -1,0 +1,17 @@
+"""Ids that derive from causes: the same fact gets the same id, however often it is emitted."""
+
+from typing import Final
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+_NAMESPACE: Final = UUID("6d0c3f5e-2f0b-5d53-9a54-7c1b7e6f0c01")
+
+
+def cause_id(kind: str, *parts: object) -> UUID:
+    """The UUIDv5 of `kind` and `parts`, each length-prefixed so that ("a","bc") != ("ab","c")."""
+    return uuid5(_NAMESPACE, "".join(f"{len(text)}:{text}" for text in (kind, *map(str, parts))))
+
+
+def record_key(*parts: object) -> str:
+    """The record key `part/part`, each part percent-encoded, so that no part can forge another."""
+    return "/".join(quote(str(part), safe="") for part in parts)

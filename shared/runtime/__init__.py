@@ -1,0 +1,1 @@
+"""The consumer runtime: the one place that subscribes, commits and publishes."""

@@ -1,0 +1,33 @@
+"""Who a record is: its key, and the message id that makes its fact unique, both from the value."""
+
+from functools import cache
+from string import Formatter
+from urllib.parse import quote
+from uuid import UUID
+
+from shared.events.base import Event
+from shared.ids import cause_id
+from shared.topology import BY_EVENT, Topic
+
+
+@cache
+def _template(topic: Topic) -> tuple[tuple[str, str | None], ...]:
+    return tuple((literal, field) for literal, field, _, _ in Formatter().parse(topic.key))
+
+
+def key_of(topic: Topic, event: Event) -> str:
+    """The record key that `event` must travel under."""
+    return "".join(
+        literal + (quote(str(getattr(event, field)), safe="") if field else "")
+        for literal, field in _template(topic)
+    )
+
+
+def message_id(topic: Topic, event: Event) -> UUID:
+    """The UUIDv5 over the topic and the length-prefixed parts of the business key."""
+    return cause_id(topic.name, *(getattr(event, field) for field in topic.business_key))
+
+
+def topic_of(event: Event) -> Topic:
+    """The topic whose value `event` is."""
+    return BY_EVENT[type(event)]

@@ -1,0 +1,132 @@
+"""The released Avro schemas in `schemas/<topic>/v<N>.avsc`, and the drafts that models ask for.
+
+A released file is never edited. `python -m shared.schemas draft` writes the next version of every
+topic whose model has grown; a test holds the newest version to the model, field by field.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from fastavro.schema import fingerprint as avro_fingerprint
+from fastavro.schema import parse_schema, to_parsing_canonical_form
+
+from shared.codec.wire import Avro, wire_of
+from shared.errors import ConfigurationError
+from shared.topology import TOPICS, Topic
+
+ROOT: Final = Path(__file__).resolve().parent.parent / "schemas"
+_LOGICAL: Final = frozenset({"logicalType", "precision", "scale"})
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One released schema: as published, and as fastavro uses it (without logical types)."""
+
+    topic: str
+    version: int
+    published: Mapping[str, Any]
+    plain: Any
+    fingerprint: int
+
+
+@cache
+def schemas_of(topic: str) -> Mapping[int, Schema]:
+    """The released schemas of `topic` by version; raises `ConfigurationError` if there is none."""
+    found = {
+        int(file.stem.removeprefix("v")): json.loads(file.read_text("utf-8"))
+        for file in (ROOT / topic).glob("v*.avsc")
+    }
+    if not found:
+        msg = f"no schema of {topic} under {ROOT}: install the project with its schemas folder"
+        raise ConfigurationError(msg)
+    return {
+        version: Schema(topic, version, raw, parse_schema(_plain(raw)), _crc64(raw))
+        for version, raw in sorted(found.items())
+    }
+
+
+@cache
+def by_fingerprint() -> Mapping[int, Schema]:
+    """Every released schema by its CRC-64-AVRO."""
+    return {
+        schema.fingerprint: schema
+        for topic in TOPICS
+        for schema in schemas_of(topic.name).values()
+    }
+
+
+def newest(topic: str) -> Schema:
+    """The highest released version: what readers read with."""
+    versions = schemas_of(topic)
+    return versions[max(versions)]
+
+
+def draft(topic: Topic) -> dict[str, Any]:
+    """The schema that the topic's model asks for; a type that recurs is named after its first use."""
+    avro: Any = _name_once(wire_of(topic.event).avro, set())
+    return {**avro, "doc": f"{avro['doc']}\n\nTopic {topic.name}."}
+
+
+def plain_schema(avro: Mapping[str, Any]) -> Any:  # noqa: ANN401 - fastavro's parsed form
+    """A schema as the codec uses it: parsed, without logical types."""
+    return parse_schema(_plain(avro))
+
+
+def _name_once(avro: Avro, seen: set[str]) -> Avro:
+    if isinstance(avro, list):
+        return [_name_once(part, seen) for part in avro]
+    if isinstance(avro, str):
+        return avro
+    if "name" in avro and avro["type"] in ("record", "enum"):
+        if avro["name"] in seen:
+            return f"{avro['namespace']}.{avro['name']}"
+        seen.add(avro["name"])
+    if avro["type"] == "record":
+        fields = [{**f, "type": _name_once(f["type"], seen)} for f in avro["fields"]]
+        return {**avro, "fields": fields}
+    if avro["type"] == "array":
+        return {**avro, "items": _name_once(avro["items"], seen)}
+    return dict(avro)
+
+
+def _plain(avro: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    if isinstance(avro, list):
+        return [_plain(part) for part in avro]
+    if isinstance(avro, dict):
+        rest = {k: _plain(v) for k, v in avro.items() if k not in _LOGICAL}
+        is_wrapper = "logicalType" in avro and set(rest) == {"type"}
+        return rest["type"] if is_wrapper else rest
+    return avro
+
+
+def _crc64(avro: Mapping[str, Any]) -> int:
+    canonical = to_parsing_canonical_form(parse_schema(dict(avro)))
+    return int.from_bytes(bytes.fromhex(avro_fingerprint(canonical, "CRC-64-AVRO")), "little")
+
+
+def write_drafts() -> list[Path]:
+    """Write the next version of every topic whose model asks for another schema than the newest."""
+    written = []
+    for topic in TOPICS:
+        folder = ROOT / topic.name
+        versions = sorted(int(f.stem[1:]) for f in folder.glob("v*.avsc"))
+        current = folder / f"v{versions[-1]}.avsc" if versions else None
+        wanted = json.dumps(draft(topic), indent=2, ensure_ascii=False) + "\n"
+        if current is None or current.read_text("utf-8") != wanted:
+            target = folder / f"v{(versions[-1] if versions else 0) + 1}.avsc"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(wanted, "utf-8")
+            written.append(target)
+    return written
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["draft"]:
+        sys.exit("usage: python -m shared.schemas draft")
+    for path in write_drafts():
+        sys.stdout.write(f"{path.relative_to(ROOT.parent)}\n")

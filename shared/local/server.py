@@ -6,9 +6,11 @@ closes. So stopping and dying take the same path, and nothing is left running af
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,12 +20,22 @@ from pathlib import Path
 from shared.local.errors import LocalStackError
 from shared.local.locks import try_lock
 
+START_ATTEMPTS = 3
 READY_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.03
 LOG_LINES_SHOWN = 8
 LINE_CHARACTERS_MAX = 300
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+
+# Nothing of the user's environment reaches a server: no PG*, JAVA_* or LC_* variable.
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "UTC"}
+
+# What to send to a server whose lock is still held after so many seconds: first the time that a
+# supervisor needs which is stopping it already.
+ORPHAN_STEPS = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 25.0), (signal.SIGKILL, 5.0))
+
 PORT_TAKEN = "Address already in use"
-ORPHAN_STEPS = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 10.0))
+_TELLING = re.compile(r"\b(ERROR|FATAL|PANIC|HINT|error|Error|[A-Za-z]+Exception)\b")
 
 
 class PortTakenError(LocalStackError):
@@ -32,20 +44,18 @@ class PortTakenError(LocalStackError):
 
 @dataclass(frozen=True)
 class Launch:
-    """What to run and how to stop it.
+    """What to run, on which port, how to see that it is ready and how to stop it.
 
     `stop` is a list of signals, each with the seconds it is given before the next; SIGKILL follows
     the last. `identity` holds `user`, `group`, `extra_groups` for subprocess, or nothing.
     """
 
-    command: Sequence[str]
+    command: Sequence[str | Path]
     cwd: Path
+    port: int
+    ready: Callable[[], bool]
     stop: Sequence[tuple[signal.Signals, float]]
     identity: Mapping[str, object] = field(default_factory=dict)
-
-    def environment(self) -> dict[str, str]:
-        """A clean one: no PG*, JAVA_* or LC_* variable of the user reaches a server."""
-        return {"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "UTC"}
 
 
 class Server:
@@ -53,85 +63,40 @@ class Server:
 
     def __init__(self, name: str, folder: Path, logs: Path) -> None:
         self.name = name
-        self.log = logs / f"{folder.name}.log"
+        self._log = logs / f"{folder.name}.log"
         self._lock_file = folder / "lock"
         self._pid_file = folder / "pid"
         self._supervisor: subprocess.Popen[bytes] | None = None
 
-    def claim(self) -> int:
-        """Lock the server's folder, first ending what a crashed session may have left there.
+    def run(self, prepare: Callable[[], Launch]) -> Launch:
+        """Start what `prepare` says and wait until it is ready.
 
-        Returns:
-            The lock's descriptor, to be handed to `start`.
+        `prepare` runs while the folder is locked, once more for each port that somebody took.
 
         Raises:
-            LocalStackError: A process started from this folder cannot be ended.
+            LocalStackError: The server cannot be prepared, died, or did not become ready.
         """
-        for number, seconds in ((None, 0.0), *ORPHAN_STEPS):
-            if number is not None:
-                self._signal_orphan(number)
-            deadline = time.monotonic() + seconds
-            while (lock := try_lock(self._lock_file)) is None and time.monotonic() < deadline:
-                _pause()
-            if lock is not None:
-                return lock
-        raise LocalStackError(
-            f"{self.name} of an earlier session still runs and cannot be stopped; "
-            f"end the processes that hold {self._lock_file} and try again."
-        )
+        for _ in range(START_ATTEMPTS - 1):
+            with suppress(PortTakenError):
+                return self._run_once(prepare)
+        return self._run_once(prepare)
 
-    def start(self, launch: Launch, lock: int) -> None:
-        """Start the server under a supervisor that inherits the lock; returns at once."""
-        if self.log.exists():
-            self.log.replace(self.log.with_suffix(".previous.log"))
-        plan = {
-            "command": [str(word) for word in launch.command],
-            "cwd": str(launch.cwd),
-            "env": launch.environment(),
-            "identity": dict(launch.identity),
-            "stop": [(int(number), seconds) for number, seconds in launch.stop],
-            "log": str(self.log),
-            "pid_file": str(self._pid_file),
-            "lock_fd": lock,
-            "parent": os.getpid(),
-        }
-        script = Path(__file__).with_name("supervisor.py")
+    def _run_once(self, prepare: Callable[[], Launch]) -> Launch:
+        lock = self._claim()
         try:
-            self._supervisor = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", str(script), json.dumps(plan)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[lock],
-                start_new_session=True,
-            )
+            launch = prepare()
+            self._start(launch, lock)
         finally:
             os.close(lock)
-
-    def wait_until(self, ready: Callable[[], bool]) -> None:
-        """Ask `ready` until it says yes.
-
-        Raises:
-            LocalStackError: The server died, or did not answer within READY_SECONDS_MAX.
-        """
-        deadline = time.monotonic() + READY_SECONDS_MAX
-        while True:
-            self.check()
-            if ready():
-                return
-            if time.monotonic() > deadline:
-                raise LocalStackError(
-                    f"{self.name} did not answer within {READY_SECONDS_MAX:.0f} seconds. "
-                    + self._last_words()
-                )
-            _pause()
+        self._wait_until(launch.ready)
+        return launch
 
     def check(self) -> None:
         """Raise LocalStackError, with the end of the log, if the server is not running."""
         if self._supervisor is None or self._supervisor.poll() is not None:
-            words = self._last_words()
-            kind = PortTakenError if PORT_TAKEN in words else LocalStackError
-            raise kind(f"{self.name} stopped by itself. {words}")
+            text = self._log_text()
+            kind = PortTakenError if PORT_TAKEN in text else LocalStackError
+            raise kind(f"{self.name} stopped by itself. {self._last_words(text)}")
 
     def stop(self) -> None:
         """Close the pipe and wait for the supervisor, which stops the server in bounded time."""
@@ -141,20 +106,79 @@ class Server:
             self._supervisor.communicate()
         self._supervisor = None
 
+    def _claim(self) -> int:
+        """Lock the server's folder, first ending what a crashed session may have left there."""
+        self._lock_file.parent.mkdir(parents=True, exist_ok=True)
+        for number, seconds in ORPHAN_STEPS:
+            deadline = time.monotonic() + seconds
+            while True:
+                if (lock := try_lock(self._lock_file)) is not None:
+                    return lock
+                if time.monotonic() >= deadline:
+                    break
+                _pause()
+            self._signal_orphan(number)
+        raise LocalStackError(
+            f"{self.name} of an earlier session still runs and cannot be stopped; "
+            f"end the processes that hold {self._lock_file} and try again."
+        )
+
     def _signal_orphan(self, number: signal.Signals) -> None:
         """The lock is held, so the process noted in the pid file, or a child of it, still lives."""
         with suppress(OSError, ValueError):
             os.kill(int(self._pid_file.read_text(encoding="ascii")), number)
 
-    def _last_words(self) -> str:
+    def _start(self, launch: Launch, lock: int) -> None:
+        """Start the server under a supervisor; both inherit the lock. Returns at once."""
+        self._log.parent.mkdir(exist_ok=True)
+        if self._log.exists():
+            self._log.replace(self._log.with_suffix(".previous.log"))
+        plan = {
+            "command": [str(word) for word in launch.command],
+            "cwd": str(launch.cwd),
+            "env": ENVIRONMENT,
+            "identity": dict(launch.identity),
+            "stop": [(int(number), seconds) for number, seconds in launch.stop],
+            "log": str(self._log),
+            "pid_file": str(self._pid_file),
+            "lock_fd": lock,
+            "parent": os.getpid(),
+        }
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-B", SUPERVISOR, json.dumps(plan)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while True:
+            self.check()
+            if ready():
+                return
+            if time.monotonic() > deadline:
+                words = self._last_words(self._log_text())
+                seconds = f"{READY_SECONDS_MAX:.0f} seconds"
+                raise LocalStackError(f"{self.name} did not answer within {seconds}. {words}")
+            _pause()
+
+    def _log_text(self) -> str:
         try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            return self._log.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            return f"Its log {self.log} cannot be read."
-        shown = [line[:LINE_CHARACTERS_MAX] for line in lines[-LOG_LINES_SHOWN:]]
-        return "\n".join([f"The end of its log {self.log}:", *shown])
+            return ""
+
+    def _last_words(self, text: str) -> str:
+        """The log's last lines that tell of an error, or simply its last lines."""
+        lines = text.splitlines()
+        telling = [line for line in lines if _TELLING.search(line)]
+        shown = [line[:LINE_CHARACTERS_MAX] for line in (telling or lines)[-LOG_LINES_SHOWN:]]
+        return "\n".join([f"From its log {self._log}:", *shown])
 
 
 def _pause() -> None:
     """Between two looks at something that no descriptor announces; every caller has a deadline."""
-    signal.sigtimedwait([], POLL_SECONDS)
+    threading.Event().wait(POLL_SECONDS)

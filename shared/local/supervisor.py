@@ -1,4 +1,4 @@
-"""Runs one server and outlives nobody: when the process that asked for the server dies, it stops it.
+"""Runs one server, and stops it when the process that asked for it is gone.
 
 Started as a script by shared.local.server, isolated and without site packages, so that it is small
 (about 10 MB) and starts in a few milliseconds. Its standard input is a pipe whose other end only

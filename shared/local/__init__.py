@@ -1,0 +1,1 @@
+"""The local stack: Apache Kafka and PostgreSQL in a data directory, nothing else installed."""

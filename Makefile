@@ -67,7 +67,7 @@ $(DEPENDENCIES): requirements.lock
 		then python=$$name; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then \
-		echo 'Colophon needs Python 3.11 or newer: install one, or name it: make PYTHON=/path/to/python3.' >&2; \
+		echo 'Colophon needs Python 3.11 or newer: install one, or name it: make PYTHON=python3.12.' >&2; \
 		exit 1; \
 	fi; \
 	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \

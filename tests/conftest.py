@@ -1,0 +1,65 @@
+"""Which tests run here: by folder, by the handbook's data, by the programs on the PATH.
+
+What cannot run here is deselected, and the reason is printed in words; nothing is ever skipped.
+"""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HANDBOOK_DATA = ROOT.parent / "shared" / "data"
+MARKED_FOLDERS = ("integration", "e2e")
+
+# A slow machine is no failure; a failing example is printed so that it can be pasted back.
+hypothesis.settings.register_profile("colophon", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("colophon")
+
+_deselected = pytest.StashKey[Counter[str]]()
+
+
+@pytest.fixture(scope="session")
+def handbook_data() -> Path:
+    """The folder with the sample job files and bank statements that stands beside the project."""
+    return HANDBOOK_DATA
+
+
+def why_not_here(item: pytest.Item, *, handbook: Path) -> str | None:
+    """Why a test cannot run on this machine, as half a sentence, or None where it can."""
+    if item.get_closest_marker("handbook") and not handbook.is_dir():
+        return "marked `handbook`: there is no ../shared/data beside the project"
+    wanted = {str(name) for mark in item.iter_markers("tools") for name in mark.args}
+    missing = sorted(name for name in wanted if shutil.which(name) is None)
+    if missing:
+        return f"marked `tools`: not on the PATH: {', '.join(missing)}"
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by their folder and deselect those that cannot run here."""
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    reasons: Counter[str] = Counter()
+    for item in items:
+        for folder in MARKED_FOLDERS:
+            if (ROOT / "tests" / folder) in item.path.parents:
+                item.add_marker(folder)
+        reason = why_not_here(item, handbook=HANDBOOK_DATA)
+        if reason is None:
+            kept.append(item)
+        else:
+            left_out.append(item)
+            reasons[reason] += 1
+    config.stash[_deselected] = reasons
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say in words what was deselected, and why."""
+    reasons = config.stash.get(_deselected, Counter())
+    return [f"deselected ({count}) {why}" for why, count in sorted(reasons.items())]

@@ -49,7 +49,7 @@ coverage: install  ## every test with branch coverage, and the floors it must ke
 lock: install  ## resolve the newest versions that pyproject.toml admits, into the two lock files
 	$(PIP) install --quiet --upgrade uv
 	$(LOCK) --extra local --extra dev -o requirements.lock pyproject.toml
-	$(LOCK) -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
+	$(LOCK) --extra build -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
 
 # For every platform and every Python from 3.11 on; it names no index, so that any mirror serves.
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \

@@ -1,0 +1,108 @@
+"""A print shop's work as events: deterministic, any number of jobs, in the order of arrival."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from heapq import heappop, heappush
+from typing import Final
+
+from services.simulator import mix, plots, troubles
+from services.simulator.logo import Logo, logo
+from services.simulator.mix import Teller
+from services.simulator.parties import HOUSES, PARTIES
+from services.simulator.scene import LEAD, Story
+from services.simulator.terms import (
+    AGREEMENTS,
+    RATE_CARDS,
+    approval_policies,
+    cost_rate,
+    tax_rules,
+)
+from shared.events.base import Event
+
+__all__ = ["logos", "master_data", "simulate", "special_cases", "starting_for", "stories_of"]
+
+SETTLED_DAYS: Final = 4
+SPECIAL: Final[Mapping[str, Teller]] = {
+    "straight-through": plots.plain,
+    "actual-within-cap": troubles.within_cap,
+    "review": troubles.slow_press,
+    "hold": troubles.unknown_operation,
+    "not-billable": troubles.failed,
+    "released-later": plots.released_later,
+    "mixed-vat": plots.mixed_vat,
+    "late-estimate": plots.late_estimate,
+    "overdue": plots.prompt,
+    "duplicate": troubles.duplicate,
+    "conflict": troubles.conflict,
+    "revision": plots.corrected,
+    "outrun-revision": troubles.outrun_revision,
+    "revision-after-issue": troubles.revised_after_issue,
+}
+
+
+def master_data() -> tuple[Event, ...]:
+    """Who trades with whom on which terms: the same in every simulation."""
+    return (
+        *(house.entity for house in HOUSES.values()),
+        *tax_rules(),
+        *RATE_CARDS.values(),
+        *(cost_rate(house) for house in HOUSES.values()),
+        *approval_policies(),
+        *(party.customer for party in PARTIES.values()),
+        *(party.contact for party in PARTIES.values()),
+        *AGREEMENTS.values(),
+    )
+
+
+def logos() -> tuple[Logo, ...]:
+    """The houses' logos, to be put into the document store."""
+    return tuple(map(logo, HOUSES))
+
+
+def simulate(jobs: int, seed: int, *, starting: date) -> Iterator[Event]:
+    """The master data, then the events of `jobs` jobs as they arrive.
+
+    The first jobs end on the first weekday from `starting` on (a date in each house's own zone),
+    120 a day; estimates are up to two weeks older. Same arguments, same events; more jobs, the
+    same ones first. `starting_for` says when to start.
+    """
+    yield from master_data()
+    yield from _in_order(mix.stories(jobs, seed, starting))
+
+
+def stories_of(jobs: int, seed: int, *, starting: date) -> Iterator[Story]:
+    """The same jobs one by one, each with its name and the billing path on which it must end."""
+    return mix.stories(jobs, seed, starting)
+
+
+def special_cases(seed: int, *, starting: date) -> Mapping[str, Story]:
+    """One job for each thing that a demonstration should show, by name; master data apart."""
+    day = mix.working_day(starting, 1)
+    return {
+        name: mix.tell(teller, f"{starting:%y%m%d}-{seed}-{name}", day)
+        for name, teller in SPECIAL.items()
+    }
+
+
+def starting_for(jobs: int, until: date) -> date:
+    """The last day to start `jobs` jobs on so that all their events arrive before `until`."""
+    days = -(-jobs // mix.JOBS_A_DAY)
+    start = until - timedelta(days=SETTLED_DAYS)
+    while mix.working_day(start, days * mix.JOBS_A_DAY) > until - timedelta(days=SETTLED_DAYS):
+        start -= timedelta(days=1)
+    return start
+
+
+def _in_order(told: Iterator[Story]) -> Iterator[Event]:
+    """Merge stories by arrival, holding only those that are under way at the same time."""
+    heap: list[tuple[datetime, int, Event]] = []
+    number = 0
+    for story in told:
+        settled = story.arrivals[-1].at - 3 * LEAD
+        for arrival in story.arrivals:
+            number += 1
+            heappush(heap, (arrival.at, number, arrival.event))
+        while heap[0][0] < settled:
+            yield heappop(heap)[2]
+    while heap:
+        yield heappop(heap)[2]

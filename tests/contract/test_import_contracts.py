@@ -1,4 +1,4 @@
-"""Each import contract of pyproject.toml can fail: a toy system that breaks one is caught by it."""
+"""Imports: each contract of pyproject.toml can fail, and no module needs another imported first."""
 
 import subprocess
 import sys
@@ -71,3 +71,46 @@ def test_a_breach_breaks_its_contract(
 def test_every_contract_has_a_breach() -> None:
     breached = tuple({contract for _, _, contract in BREACHES})
     assert [name for name in CONTRACTS if not name.startswith(breached)] == []
+
+
+# Forks once per module from an interpreter that has the libraries and none of our modules.
+IMPORT_EACH = """
+import os, sys, traceback
+import alembic, confluent_kafka, fastavro, lxml.etree, pydantic, pydantic_settings, sqlalchemy
+for name in sys.argv[1:]:
+    child = os.fork()
+    if child == 0:
+        try:
+            __import__(name)
+        except BaseException as error:
+            os.write(1, f"{name}: {error!r}\\n".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+def import_failures(folder: Path, modules: list[str]) -> list[str]:
+    """The modules that cannot be the first to be imported, each with its error."""
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IMPORT_EACH, *modules],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.splitlines()
+
+
+def test_every_module_can_be_imported_first() -> None:
+    files = [file for top in ("services", "shared") for file in (ROOT / top).rglob("*.py")]
+    paths = [file.relative_to(ROOT) for file in files if "migrations" not in file.parts]
+    modules = [".".join(path.with_suffix("").parts) for path in paths if path.stem != "__main__"]
+    assert import_failures(ROOT, sorted(name.removesuffix(".__init__") for name in modules)) == []
+
+
+def test_a_circular_import_is_found(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("import two\nvalue = two.value\n", "utf-8")
+    (tmp_path / "two.py").write_text("import one\nvalue = 2\n", "utf-8")
+    (tmp_path / "four.py").write_text("from three import value\n", "utf-8")
+    (tmp_path / "three.py").write_text("from four import value\n", "utf-8")
+    assert [line.split(":")[0] for line in import_failures(tmp_path, ["one", "three"])] == ["three"]

@@ -1,6 +1,7 @@
 """Collections: a reminder is due."""
 
 from datetime import date
+from decimal import Decimal
 
 from shared.events.base import Amount, Code, Currency, Event, Id, Positive, Text, Time
 
@@ -8,7 +9,8 @@ from shared.events.base import Amount, Code, Currency, Event, Id, Positive, Text
 class ReminderDue(Event):
     """An invoice is overdue and a stage of the dunning policy has come.
 
-    `stage` 1 friendly, 2 firm, 3 escalation; `open_amount` as known when decided.
+    `stage` 1 friendly, 2 firm, 3 escalation; `open_amount` as known when decided, of which
+    `disputed_amount` is contested and not asked for.
     """
 
     legal_entity_id: Id
@@ -26,3 +28,4 @@ class ReminderDue(Event):
     open_amount: Amount
     payment_url: Text | None = None
     payment_reference: Code
+    disputed_amount: Amount = Decimal(0)

@@ -3,8 +3,10 @@
 `valid_from` and `valid_to` (inclusive) are dates in the legal entity's zone.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Final
+from urllib.parse import unquote
 
 from shared.events.base import (
     Amount,
@@ -116,6 +118,10 @@ class Customer(Event):
     dunning_hold: bool = False
 
 
+ERASED: Final = 2**62
+"""The revision of an erased contact: no later record brings the person back."""
+
+
 class Contact(Event):
     """A person or mailbox at a customer: the one mutable master datum; null erases it."""
 
@@ -126,6 +132,17 @@ class Contact(Event):
     name: Text
     email: Text | None = None
     locale: Code | None = None
+
+    @classmethod
+    def erased(cls, key: str) -> "Contact":
+        """What a tombstone under `key` says: a last revision with nothing in it."""
+        return cls(
+            contact_id=unquote(key),
+            revision=ERASED,
+            customer_id="erased",
+            recorded_at=datetime.fromtimestamp(0, UTC),
+            name="",
+        )
 
 
 class Basis(OpenEnum):

@@ -1,5 +1,6 @@
 """What a service is made of, as its `main.py` declares it; the runtime does the rest."""
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -9,10 +10,11 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, MetaData
 
 from shared.clock import Clock
-from shared.errors import WaitFor
+from shared.errors import ConfigurationError, WaitFor
 from shared.events.base import Event
 from shared.settings import Settings
 from shared.store import Store
+from shared.topology import consumers
 
 Handler = Callable[[Any, Any, datetime], Iterable[Event]]
 """(event, store, business time in UTC) -> events out; raises `Rejected` or `WaitFor`."""
@@ -102,3 +104,13 @@ class ServiceSpec:
     ticks: tuple[Tick, ...] = ()
     workers: tuple[Worker, ...] = ()
     grants: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_service(name: str) -> ServiceSpec:
+    """The service `name` on the map: the one dynamic import. `ConfigurationError` for any other."""
+    known = [service.name for service in consumers()]
+    if name not in known:
+        msg = f"no service {name!r}; the services are {', '.join(known)}"
+        raise ConfigurationError(msg)
+    spec: ServiceSpec = importlib.import_module(f"services.{name}.main").SERVICE
+    return spec

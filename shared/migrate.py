@@ -1,0 +1,257 @@
+"""Schemas, tables, roles and rights of every service, brought up to date by numbered migrations.
+
+The runtime's tables come first in each schema, then the service's own. Each service has a role
+that may use its own schema and nothing else; the auditor may read everything, the operator may
+decide about dead letters. `python -m shared.migrate draft SERVICE` writes the next migration from
+the difference between `store.py` and a migrated database.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared import db
+from shared.errors import ConfigurationError
+from shared.runtime.service import ServiceSpec, load_service
+from shared.runtime.tables import METADATA as RUNTIME
+from shared.settings import Settings, read_settings
+from shared.store import Json, Store
+from shared.topology import SERVICE, consumers
+
+AUDITOR: Final = "colophon_auditor"
+OPERATOR: Final = "colophon_operator"
+OWNER: Final = "colophon_owner"
+ROOT: Final = Path(__file__).resolve().parent.parent
+RUNTIME_VERSIONS: Final = ROOT / "shared" / "migrations"
+_PLAIN: Final = ServiceSpec(name="reporter", metadata=MetaData(), store=Store, handlers={})
+"""A service with nothing of its own: to look at the runtime's tables alone."""
+_ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
+_OPERATOR_RIGHTS: Final = {
+    "held_record": "SELECT, UPDATE"
+    " (decision, decided_by, decided_at, decision_reason, mended_value)",
+    "held_key": "SELECT, UPDATE (ready)",
+    "outbox": "SELECT",
+}
+
+
+def migrate(
+    settings: Settings, names: Iterable[str] = (), report: Callable[[str], None] = lambda _: None
+) -> None:
+    """Bring the schemas of `names` (all, if none) up to date; safe to repeat, and concurrently.
+
+    `settings.database_url` must be of a role that may create schemas and roles. Raises
+    `ConfigurationError` on an unknown service or a role without password.
+    """
+    bring_up(settings, [load_service(n) for n in names or [s.name for s in consumers()]], report)
+
+
+def bring_up(
+    settings: Settings,
+    specs: Sequence[ServiceSpec],
+    report: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Roles, schemas, tables and rights of `specs`; one without migrations gets its tables plain."""
+    admin = db.engine(settings, OWNER, statement_timeout_ms=60_000)
+    with admin.begin() as connection:
+        _serialise(connection)
+        for role in (AUDITOR, OPERATOR, *(SERVICE[spec.name].role for spec in specs)):
+            _role(connection, role, settings.secret(role))
+        for spec in specs:
+            _schema(connection, spec.name)
+    admin.dispose()
+    for spec in specs:
+        own = db.engine(settings, OWNER, search_path=spec.name, statement_timeout_ms=60_000)
+        with own.begin() as connection:
+            _serialise(connection)
+            _upgrade(connection, RUNTIME_VERSIONS, "runtime_version", RUNTIME)
+            _own_tables(connection, spec)
+            _grant(connection, spec)
+        own.dispose()
+        report(f"{spec.name}: schema and rights up to date")
+
+
+def _own_tables(connection: Connection, spec: ServiceSpec) -> None:
+    if (ROOT / "services" / spec.name).is_dir():
+        _upgrade(connection, _versions(spec.name), "service_version", spec.metadata)
+    else:
+        spec.metadata.create_all(connection)
+        _version_table(connection, "service_version")
+
+
+def differences(settings: Settings, name: str) -> list[Any]:
+    """What a migrated schema has otherwise than `store.py` and the runtime say; [] when equal."""
+    spec = load_service(name)
+    with _inspecting(settings, name) as connection:
+        return compare_metadata(_context(connection, "service_version"), _together(spec))
+
+
+def draft(settings: Settings, name: str, why: str) -> Path | None:
+    """Write the next migration of `name` (a service, or "runtime"); None when nothing differs."""
+    is_runtime = name == "runtime"
+    metadata = RUNTIME if is_runtime else load_service(name).metadata
+    folder = RUNTIME_VERSIONS if is_runtime else _versions(name)
+    with _inspecting(settings, _PLAIN.name if is_runtime else name) as connection:
+        context = _context(connection, "service_version", only=metadata)
+        script = produce_migrations(context, metadata)
+        if script.upgrade_ops is None or script.upgrade_ops.is_empty():
+            return None
+        body = render_python_code(script.upgrade_ops, render_item=_render, migration_context=context)
+    body = "\n".join(line for line in body.splitlines() if "# ###" not in line)
+    number = len(list((folder / "versions").glob("[0-9]*.py"))) + 1
+    target = folder / "versions" / f"{number:04d}.py"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    before = f'"{number - 1:04d}"' if number > 1 else "None"
+    target.write_text(_TEMPLATE.format(why=why, number=number, before=before, body=body))
+    return target
+
+
+_TEMPLATE = '''"""{why}"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "{number:04d}"
+down_revision = {before}
+
+
+def upgrade() -> None:
+    """Go forward; there is no way back but a restored backup."""
+    {body}
+'''
+
+
+def _serialise(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('colophon migrate'))"))
+
+
+def _role(connection: Connection, role: str, password: str | None) -> None:
+    known = connection.execute(
+        text("SELECT rolcanlogin FROM pg_roles WHERE rolname = :role"), {"role": role}
+    ).scalar()
+    if known is None:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+    if password is not None:
+        literal = connection.execute(
+            text("SELECT quote_literal(:password)"), {"password": password}
+        ).scalar_one()
+        connection.exec_driver_sql(f"ALTER ROLE {role} PASSWORD {literal}".replace("%", "%%"))
+    elif known is None:
+        msg = f"the new role {role} needs a password: put it into the file {role} of secrets_dir"
+        raise ConfigurationError(msg)
+
+
+def _schema(connection: Connection, name: str) -> None:
+    role = SERVICE[name].role
+    database = connection.engine.url.database
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {name}"))
+    connection.execute(text(f"GRANT USAGE ON SCHEMA {name} TO {role}, {AUDITOR}, {OPERATOR}"))
+    connection.execute(text(f'ALTER ROLE {role} IN DATABASE "{database}" SET search_path = {name}'))
+
+
+def _grant(connection: Connection, spec: ServiceSpec) -> None:
+    role = SERVICE[spec.name].role
+    present = set(inspect(connection).get_table_names())
+    for table in present & set(_together(spec).tables):
+        rights = spec.grants.get(table, _ALL)
+        connection.execute(text(f"REVOKE ALL ON {table} FROM {role}"))
+        connection.execute(text(f"GRANT {rights} ON {table} TO {role}"))
+        connection.execute(text(f"GRANT SELECT ON {table} TO {AUDITOR}"))
+        if table in _OPERATOR_RIGHTS:
+            connection.execute(text(f"GRANT {_OPERATOR_RIGHTS[table]} ON {table} TO {OPERATOR}"))
+    connection.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {spec.name} TO {role}"))
+    connection.execute(text(f"GRANT SELECT ON runtime_version, service_version TO {role}"))
+
+
+def _versions(name: str) -> Path:
+    return ROOT / "services" / name / "migrations"
+
+
+def _upgrade(connection: Connection, folder: Path, table: str, metadata: MetaData) -> None:
+    (folder / "versions").mkdir(parents=True, exist_ok=True)
+    script = ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
+
+    def steps(revision: Any, context: MigrationContext) -> Any:  # noqa: ANN401 - alembic's types
+        del context
+        return script._upgrade_revs("head", revision)  # noqa: SLF001 - what its own command does
+
+    environment = EnvironmentContext(Config(), script, fn=steps)
+    environment.configure(
+        connection=connection, version_table=table, target_metadata=metadata, fn=steps
+    )
+    environment.run_migrations()
+    _version_table(connection, table)
+
+
+def _version_table(connection: Connection, name: str) -> None:
+    context = MigrationContext.configure(connection, opts={"version_table": name})
+    context._ensure_version_table()  # noqa: SLF001 - also where there is no migration yet
+
+
+def _context(
+    connection: Connection, version_table: str, only: MetaData | None = None
+) -> MigrationContext:
+    def wanted(name: str | None, kind: str, parents: Mapping[str, Any]) -> bool:
+        del parents
+        if kind != "table":
+            return True
+        if only is not None:
+            return name in only.tables
+        return name not in ("runtime_version", "service_version")
+
+    return MigrationContext.configure(
+        connection,
+        opts={
+            "version_table": version_table,
+            "include_name": wanted,
+            "compare_type": _differs,
+            "compare_server_default": False,
+        },
+    )
+
+
+def _differs(context: Any, inspected: Any, column: Any, found: Any, wanted: Any) -> bool | None:  # noqa: ANN401
+    del context, inspected, column
+    return False if isinstance(wanted, Json) and isinstance(found, JSONB) else None
+
+
+def _render(kind: str, thing: object, context: object) -> str | bool:
+    del context
+    return "postgresql.JSONB()" if kind == "type" and isinstance(thing, Json) else False
+
+
+def _together(spec: ServiceSpec) -> MetaData:
+    both = MetaData()
+    for table in (*RUNTIME.tables.values(), *spec.metadata.tables.values()):
+        table.to_metadata(both)
+    return both
+
+
+@contextmanager
+def _inspecting(settings: Settings, schema: str) -> Iterator[Connection]:
+    inspecting: Engine = db.engine(settings, OWNER, search_path=schema)
+    with inspecting.connect() as connection:
+        yield connection
+    inspecting.dispose()
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["draft", service, reason]:
+            from shared.testing import scratch_database
+
+            with scratch_database(read_settings()) as scratch:
+                bring_up(scratch, [_PLAIN if service == "runtime" else load_service(service)])
+                sys.stdout.write(f"{draft(scratch, service, reason)}\n")
+        case _:
+            sys.exit("usage: python -m shared.migrate draft SERVICE|runtime 'Why this changes.'")

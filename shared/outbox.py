@@ -1,0 +1,73 @@
+"""The outbox: records to publish, written with the state they belong to, by binary COPY."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from shared.clock import system_now
+from shared.codec import Codec
+from shared.events.base import Event
+from shared.identity import key_of, message_id, topic_of
+from shared.runtime.records import Headers, headers_json
+
+_COPY = "COPY outbox (topic, key, value, headers) FROM STDIN (FORMAT BINARY)"
+_NOTIFY = text("SELECT pg_notify('outbox_' || current_schema(), '')")
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A record on its way out, byte for byte."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: str
+
+
+def outgoing(codec: Codec, event: Event, source: str, traceparent: str | None) -> Outgoing:
+    """The record of `event`: key and message id from its value, CloudEvents headers."""
+    topic = topic_of(event)
+    key = key_of(topic, event)
+    headers = event_headers(topic.name, key, message_id(topic, event), source, traceparent)
+    return Outgoing(topic.name, key.encode(), codec.encode(event), headers_json(headers))
+
+
+def event_headers(
+    topic: str, key: str, identity: UUID, source: str, traceparent: str | None
+) -> Headers:
+    """The headers of the CloudEvents Kafka binding in binary mode; they inform, never decide."""
+    fields = {
+        "ce_specversion": "1.0",
+        "ce_id": str(identity),
+        "ce_source": f"/colophon/{source}",
+        "ce_type": topic,
+        "ce_time": system_now().isoformat(),
+        "ce_subject": key,
+        "content-type": "application/avro",
+        "idempotency-key": str(identity),
+    }
+    if traceparent:
+        fields["traceparent"] = traceparent
+    return tuple((name, value.encode()) for name, value in fields.items())
+
+
+def write(connection: Connection, records: Sequence[Outgoing]) -> None:
+    """Append `records` in order and wake the relay when the transaction commits."""
+    if not records:
+        return
+    driver = connection.connection.driver_connection
+    if driver is None:
+        msg = "the connection is closed"
+        raise RuntimeError(msg)
+    with driver.cursor().copy(_COPY) as copy:
+        copy.set_types(["text", "bytea", "bytea", "text"])
+        for record in records:
+            copy.write_row((record.topic, record.key, record.value, record.headers))
+    connection.execute(_NOTIFY)
+
+
+def depth(connection: Connection) -> int:
+    """How many records wait to be published."""
+    return int(connection.execute(text("SELECT count(*) FROM outbox")).scalar_one())

@@ -1,0 +1,141 @@
+"""Records as they arrive: read from Kafka or from the held queue, decoded, identified."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from shared.codec import Codec
+from shared.codec.codec import fingerprint
+from shared.errors import Invalid, Rejected, Undecodable
+from shared.events.base import Event
+from shared.events.masterdata import Contact
+from shared.identity import key_of, message_id
+from shared.ids import cause_id
+from shared.topology import Topic
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record byte for byte. `held_id` is its row where it comes from the held queue."""
+
+    topic: Topic
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    held_id: int | None = None
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Topic, partition and offset."""
+        return self.topic.name, self.partition, self.offset
+
+    def header(self, name: str) -> str | None:
+        """The text of the first header `name`, or None."""
+        for known, value in self.headers:
+            if known == name and value is not None:
+                return value.decode("utf-8", "replace")
+        return None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A record with what it says, or with why it says nothing.
+
+    `lane` is the key that its order is kept under; a record without a key, and a conflict, have a
+    lane of their own, so that they hold up nothing.
+    """
+
+    record: Record
+    lane: bytes
+    event: Event | None = None
+    message_id: UUID | None = None
+    fingerprint: bytes = b""
+    revision: int | None = None
+    failure: Rejected | None = None
+    attempts: int = 1
+
+    def failed(self, failure: Rejected, attempts: int = 1) -> "Arrival":
+        """The same record, given up for `failure`."""
+        return replace(self, failure=failure, attempts=attempts)
+
+    def apart(self) -> "Arrival":
+        """The same record in a lane of its own."""
+        return replace(self, lane=own_lane(self.record))
+
+
+def own_lane(record: Record) -> bytes:
+    """A lane that no key can have: it begins with a zero byte and names the record's place."""
+    return b"\x00" + "/".join(map(str, record.place)).encode()
+
+
+def arrive(codec: Codec, records: Sequence[Record]) -> list[Arrival]:
+    """Decode and identify `records`; what is wrong with one is kept with it. Raises `Transient`."""
+    return [_arrive(codec, record) for record in records]
+
+
+def _arrive(codec: Codec, record: Record) -> Arrival:
+    topic = record.topic
+    if not record.key:
+        missing = Undecodable("key-missing", f"a record of {topic.name} needs its key: {topic.key}")
+        return Arrival(record, own_lane(record), failure=missing)
+    plain = Arrival(record, record.key)
+    try:
+        event = _event(codec, record)
+        wanted = key_of(topic, event)
+        if record.key != wanted.encode():
+            raise Invalid(
+                "key-mismatch",
+                "the record's key is not the one its value asks for",
+                key=record.key.decode("utf-8", "replace"),
+                wanted=wanted,
+            )
+    except Rejected as failure:
+        return plain.failed(failure)
+    revision = getattr(event, topic.revision) if topic.revision else None
+    return replace(
+        plain,
+        event=event,
+        message_id=_message_id(record, event),
+        fingerprint=fingerprint(event),
+        revision=revision,
+    )
+
+
+def _event(codec: Codec, record: Record) -> Event:
+    if record.value is not None:
+        return codec.decode(record.topic, record.value)
+    if record.topic.tombstones and record.key:
+        return Contact.erased(record.key.decode())
+    raise Undecodable("value-missing", f"{record.topic.name} knows no record without a value")
+
+
+def _message_id(record: Record, event: Event) -> UUID:
+    if record.value is None:
+        return cause_id("tombstone", record.topic.name, record.key)
+    return message_id(record.topic, event)
+
+
+def headers_json(headers: Headers) -> str:
+    """Headers as JSON text: [name, value in latin-1 or null], in order, duplicates kept."""
+    return json.dumps([[n, None if v is None else v.decode("latin-1")] for n, v in headers])
+
+
+def headers_from(text: str) -> Headers:
+    """The headers that `headers_json` wrote."""
+    return tuple((n, None if v is None else v.encode("latin-1")) for n, v in json.loads(text))
+
+
+def ce_time(record: Record) -> datetime | None:
+    """When the event was emitted, UTC, as its header says; None where it says nothing sensible."""
+    try:
+        at = datetime.fromisoformat(record.header("ce_time") or "")
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

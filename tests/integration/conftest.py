@@ -1,0 +1,35 @@
+"""Real servers for the tests of this folder: one local stack for the whole run."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from shared.clock import Clock
+from shared.local.environment import local_settings
+from shared.local.stack import LocalStack
+from shared.runtime.service import ServiceSpec
+from shared.settings import Settings
+from shared.testing import ServiceHarness, service_harness
+
+Harness = Callable[..., ServiceHarness]
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The settings of a running stack."""
+    folder: Path = tmp_path_factory.mktemp("stack")
+    with LocalStack(folder) as endpoints:
+        yield local_settings(endpoints)
+
+
+@pytest.fixture(name="service_harness")
+def make_service_harness(settings: Settings) -> Iterator[Harness]:
+    """`service_harness(SPEC, clock)`: the service on a freshly migrated database of its own."""
+    with ExitStack() as stack:
+
+        def make(spec: ServiceSpec, clock: Clock | None = None) -> ServiceHarness:
+            return stack.enter_context(service_harness(spec, settings, clock))
+
+        yield make

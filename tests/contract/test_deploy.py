@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from shared.migrate import AUDITOR, OPERATOR, OWNER
 from shared.settings import PREFIX, Settings
 from shared.topology import SERVICES
 
@@ -50,15 +51,15 @@ def test_prometheus_scrapes_every_service_of_the_map() -> None:
 
 
 def test_a_service_is_given_its_own_password_and_no_other() -> None:
-    roles = {one.role for one in SERVICES}
-    given = {name: set(one["secrets"]) & (roles | {"colophon"}) for name, one in running().items()}
+    roles = {one.role for one in SERVICES} | {OWNER, AUDITOR, OPERATOR}
+    given = {name: set(one["secrets"]) & roles for name, one in running().items()}
     assert given == {name: {one.role} for name, one in CONSUMERS.items()}
 
 
 def test_migration_is_given_the_password_of_every_role_it_makes() -> None:
-    tools_of_the_database = {"auditor"}
-    roles = {one.role for one in SERVICES if one.name in {*CONSUMERS, *tools_of_the_database}}
-    assert set(COMPOSE["services"]["migrate"]["secrets"]) == {"colophon", *roles}
+    roles = {one.role for one in CONSUMERS.values()} | {OWNER, AUDITOR, OPERATOR}
+    assert set(COMPOSE["services"]["migrate"]["secrets"]) == roles
+    assert COMPOSE["services"]["postgres"]["environment"]["POSTGRES_USER"] == OWNER
 
 
 def test_services_start_after_migration_and_topics() -> None:

@@ -15,13 +15,13 @@ import yaml
 
 from shared.migrate import AUDITOR, OPERATOR, OWNER
 from shared.settings import PREFIX, Settings
-from shared.topology import SERVICES
+from shared.topology import SERVICES, consumers
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text("utf-8")
-CONSUMERS = {one.name: one for one in SERVICES if one.port is not None and not one.planned}
+CONSUMERS = {one.name: one for one in consumers()}
 
 Container = dict[str, Any]
 

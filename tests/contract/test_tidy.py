@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.topology import SERVICES, TOPICS, Service
+from shared.topology import TOPICS, Service, built
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION_LINES_MAX = 60
@@ -20,6 +20,9 @@ MODULE_LINES_MAX = 400
 EXCEPTIONS: dict[str, str] = {
     "shared/topology.py": "the map is one file, so that all topics can be read in one place",
 }
+
+# A migration is a list of tables, written once and never edited: its functions may be long.
+MIGRATIONS = "/migrations/versions/"
 
 CONSUMER_ROOMS = ("domain", "handler", "store", "main")
 CODE = ("services", "shared", "schemas", "tests")
@@ -46,10 +49,12 @@ def topic_name_pattern() -> re.Pattern[str]:
 
 
 def long_parts(source: str, path: str) -> Iterator[str]:
-    """Functions and modules over their limit that have no reason in EXCEPTIONS."""
+    """Functions and modules over their limit that have no reason above."""
     lines = len(source.splitlines())
     if lines > MODULE_LINES_MAX and path not in EXCEPTIONS:
         yield f"{path}: {lines} lines, at most {MODULE_LINES_MAX}"
+    if MIGRATIONS in path:
+        return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
@@ -166,9 +171,7 @@ def test_every_exception_to_a_size_is_still_needed() -> None:
     assert all(EXCEPTIONS.values())
 
 
-@pytest.mark.parametrize(
-    "service", [service for service in SERVICES if not service.planned], ids=lambda one: one.name
-)
+@pytest.mark.parametrize("service", built(), ids=lambda one: one.name)
 def test_every_service_has_its_rooms(service: Service) -> None:
     assert list(missing_rooms(service, ROOT / "services" / service.name)) == []
 
@@ -177,7 +180,7 @@ def test_every_folder_of_services_is_on_the_map() -> None:
     folders = {
         path.name for path in (ROOT / "services").iterdir() if (path / "__init__.py").exists()
     }
-    assert folders <= {service.name for service in SERVICES if not service.planned}
+    assert folders <= {service.name for service in built()}
 
 
 # ---------------------------------------------------------------- and each rule can fail

@@ -35,6 +35,7 @@ TOY = {
     "services/invoicer/main.py": "",
     "shared/money.py": "",
     "shared/local/__init__.py": "",
+    "shared/testing/__init__.py": "",
 }
 
 

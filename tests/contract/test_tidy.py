@@ -31,7 +31,7 @@ TEXT = (".cfg", ".ini", ".json", ".lock", ".md", ".py", ".sql", ".toml", ".txt",
 LEFT_FOR_LATER = re.compile(r"\b(TOD[O]|FIXM[E]|XX[X]|NotImplementedErro[r])\b|pragma: no cove[r]")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(work|farm|root|home|Users|tmp)/(?!colophon)\w")
 LINT_EXCEPTION = re.compile(r"#\s*(?:ruff:\s*)?noqa\b(?P<rest>.*)")
-LINT_REASON = re.compile(r":\s*[A-Z]+\d+(?:\s*,\s*[A-Z]+\d+)*\s+(?:- |# )\s*\w+")
+LINT_REASON = re.compile(r":\s*[A-Z]+\d+(?:\s*,\s*[A-Z]+\d+)*\s+(?:--? |# )\s*\w+")
 WEAK_TEST = re.compile(
     r"\btime\.sleep\(|\bpytest\.skip\(|\bmark\.(?:skip|skipif|xfail)\b|^\s*assert\s+True$",
     re.MULTILINE,

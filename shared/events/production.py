@@ -174,7 +174,11 @@ class GangShare(Value):
 
 
 class UsageReported(Event):
-    """A partial fact about a job: one resource signal, one phase, one counter."""
+    """A partial fact about a job: one resource signal, one phase, one counter.
+
+    With `gang_shares` the figures are of the whole sheet that several jobs share, and this job's
+    part of them is its share of area times copies.
+    """
 
     legal_entity_id: Id
     sender_id: Id
@@ -187,6 +191,7 @@ class UsageReported(Event):
     planned_times: tuple[PlannedTime, ...] = ()
     operations: tuple[Operation, ...] = ()
     counters: tuple[Counter, ...] = ()
+    gang_shares: tuple[GangShare, ...] = ()
 
 
 class QualityDecided(Event):
@@ -229,7 +234,11 @@ class Delivery(Value):
 
 
 class JobCompleted(Event):
-    """A job has left the shop floor. A higher `revision` replaces a lower one."""
+    """A job has left the shop floor. A higher `revision` replaces a lower one.
+
+    `reports_expected`: how many usage reports of the job were sent; where it is stated, the job
+    waits for them, because topics keep no order among each other.
+    """
 
     legal_entity_id: Id
     job_id: Id
@@ -251,6 +260,7 @@ class JobCompleted(Event):
     counters: tuple[Counter, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     gang_shares: tuple[GangShare, ...] = ()
+    reports_expected: Positive | None = None
 
 
 class Metric(Value):
@@ -277,6 +287,7 @@ class Metric(Value):
     outlay: Amount | None = None
     planned_cost: Amount | None = None
     actual_cost: Amount | None = None
+    separation: Code | None = None
 
 
 class MetricsExtracted(Event):

@@ -5,12 +5,12 @@ handlers read and put frozen rows in memory, `flush` writes what changed. The nu
 depends on the number of tables, never on the number of records. Nothing here commits.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import BindParameter, Column, Connection, Table, TextClause, text
+from sqlalchemy import BindParameter, Column, Connection, RowMapping, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import UserDefinedType
 
@@ -78,7 +78,7 @@ class Rows(Generic[R]):
         self.adopt(connection.execute(self._select, parameters).mappings())
         self._missing.update(key for key in wanted if key not in self._stored)
 
-    def adopt(self, found: Iterable[Mapping[str, Any]]) -> None:
+    def adopt(self, found: Iterable[RowMapping]) -> None:
         """Take in rows that a query of the service's own has read (and locked, if it writes)."""
         for mapping in found:
             values = {name: self._loaded(name, mapping[name]) for name in self._names}

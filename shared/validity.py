@@ -1,4 +1,4 @@
-"""Which version of a dated, immutable master datum holds on a day: the same answer in every service."""
+"""Which version of dated master data holds on a day: the same answer in every service."""
 
 from collections.abc import Iterable
 from datetime import date

@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from shared.settings import Settings
 
 IDLE_IN_TRANSACTION_MS = 4_800  # 0.8 of the 6 s consumer session: a stopped zombie lets go first
+RELAY_IDLE_SESSION_MS = 15_000  # a stopped relay lets its lock go
 
 
 def engine(

@@ -165,7 +165,7 @@ _REFATE = text(
 class Queued:
     """A held record taken up again, with what was decided about it."""
 
-    arrival_record: Record
+    record: Record
     lane: bytes
     state: str
     attempts: int

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     transaction_limit_s: Annotated[float, Field(gt=0)] = 30.0
+    record_limit_s: Annotated[float, Field(gt=0)] = 3.0
+    breaker_records_min: Annotated[int, Field(ge=1)] = 50
+    breaker_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     outbox_rows_max: Annotated[int, Field(ge=1)] = 200_000
     parked_per_key_max: Annotated[int, Field(ge=1)] = 10_000
     smtp_host: str = "127.0.0.1"

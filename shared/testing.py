@@ -8,10 +8,18 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, event, text
 
-from shared import db
+from shared import db, kafka
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event
 from shared.ids import cause_id
@@ -154,3 +162,24 @@ def service_harness(
         bring_up(scratch, [spec])
         with ServiceHarness(spec, scratch, clock) as harness:
             yield harness
+
+
+def read_topic(settings: Settings, topic: str) -> list[Message]:
+    """Every committed record that `topic` holds now, partition by partition, each in order."""
+    consumer = Consumer(kafka.reader(settings))
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        open_ends, found = len(partitions), []
+        while open_ends:
+            for message in consumer.consume(1000, 0.2):
+                error = message.error()
+                if error is None:
+                    found.append(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    open_ends -= 1
+                else:
+                    raise KafkaException(error)
+    finally:
+        consumer.close()
+    return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))

@@ -15,7 +15,12 @@ from shared.topology import SERVICES
 def local_settings(endpoints: Endpoints) -> Settings:
     """Settings for a running stack: its servers, its folders, a password per role."""
     folder = endpoints.data_dir / "secrets"
-    names = (AUDITOR, OPERATOR, "payment_link_key", *(service.role for service in SERVICES if service.port))
+    names = (
+        AUDITOR,
+        OPERATOR,
+        "payment_link_key",
+        *(service.role for service in SERVICES if service.port),
+    )
     _ensure(folder, names)
     return Settings(
         kafka_bootstrap_servers=endpoints.kafka_bootstrap_servers,

@@ -16,10 +16,11 @@ _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 @dataclass(frozen=True)
 class Java:
-    """A Java launcher that has been run and answered with its major version."""
+    """A Java launcher that has been run; `build` is all that it said about itself."""
 
     launcher: Path
     major: int
+    build: str
 
 
 def find_java() -> Java:
@@ -66,4 +67,4 @@ def _ask(launcher: Path) -> Java | None:
     except (OSError, subprocess.SubprocessError):
         return None
     version = _VERSION.search(answer.stderr)
-    return Java(launcher, int(version[1])) if version else None
+    return Java(launcher, int(version[1]), answer.stderr) if version else None

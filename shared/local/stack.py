@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from shared.local.broker import Broker
 from shared.local.errors import LocalStackError
-from shared.local.kafka import Kafka
+from shared.local.kafka import kafka
 from shared.local.locks import try_lock
 from shared.local.postgres import Postgres
 
@@ -43,7 +44,7 @@ class LocalStack:
 
     def __init__(self, data_dir: Path, report: Callable[[str], None] = lambda _text: None) -> None:
         self._data_dir = data_dir.resolve()
-        self._kafka = Kafka(self._data_dir, report)
+        self._kafka = kafka(self._data_dir, report)
         self._postgres = Postgres(self._data_dir)
         self._lock: int | None = None
 
@@ -57,9 +58,9 @@ class LocalStack:
         try:
             self._check_space()
             with ThreadPoolExecutor(2) as pool:
-                kafka = pool.submit(self._kafka.start)
-                postgres = pool.submit(self._postgres.start)
-                return Endpoints(kafka.result(), postgres.result(), self._data_dir)
+                address = pool.submit(self._kafka.start)
+                url = pool.submit(self._postgres.start)
+                return Endpoints(address.result(), url.result(), self._data_dir)
         except BaseException:
             self.down()
             raise
@@ -72,7 +73,7 @@ class LocalStack:
     def down(self) -> None:
         """Stop both servers, in bounded time; harmless when they are not running."""
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda server: server.stop(), (self._kafka, self._postgres)))
+            list(pool.map(_stop, (self._kafka, self._postgres)))
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -111,3 +112,7 @@ class LocalStack:
                 f"The disk is full: {free // MEGABYTE} MB are free in {self._data_dir} and the "
                 f"local stack needs {FREE_BYTES_MIN // MEGABYTE} MB to start."
             )
+
+
+def _stop(server: Broker | Postgres) -> None:
+    server.stop()

@@ -8,9 +8,8 @@ import signal
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import FrameType
 from uuid import UUID
@@ -29,10 +28,10 @@ from shared.outbox import Outgoing
 from shared.retry import is_data_error, transient_reason
 from shared.runtime.records import Arrival, headers_json
 from shared.runtime.service import Fact, ServiceSpec
+from shared.store import Store
 from shared.topology import BY_NAME
 
 _TEXT_MAX = 8_000
-_DLQ_EXTRA_BYTES = 64 * 1024
 
 
 class HandlerFailed(ColophonError):
@@ -64,17 +63,17 @@ class Outcome:
     blocked: set[Lane] = field(default_factory=set)
     woken: set[Lane] = field(default_factory=set)
 
-    def counts(self) -> Counter[str]:
-        """How many records met which fate."""
-        conflicts = sum(_is_conflict(arrival) for arrival in self.dead)
-        return Counter(
-            applied=len(self.applied),
-            duplicate=len(self.duplicates),
-            conflict=conflicts,
-            rejected=len(self.dead) - conflicts,
-            waiting=len(self.waiting),
-            parked=len(self.parked) + len(self.mended),
-        )
+    def counts(self) -> Counter[tuple[str, str]]:
+        """How many records of which topic met which fate."""
+        fates = [
+            ("applied", self.applied),
+            ("duplicate", self.duplicates),
+            ("conflict", [arrival for arrival in self.dead if _is_conflict(arrival)]),
+            ("rejected", [arrival for arrival in self.dead if not _is_conflict(arrival)]),
+            ("waiting", [arrival for arrival, _ in self.waiting]),
+            ("parked", [*self.parked, *(arrival for _, arrival in self.mended)]),
+        ]
+        return Counter((a.record.topic.name, fate) for fate, group in fates for a in group)
 
     def take(self, other: "Outcome") -> None:
         """Add what became of a part of the batch."""
@@ -99,14 +98,14 @@ class Batch:
         connection: Connection,
         *,
         record_limit_s: float,
-        overdue: frozenset[int] = frozenset(),
+        taken: Mapping[int, held.Queued] | None = None,
     ) -> None:
         self._spec = spec
         self._codec = codec
         self._clock = clock
         self._connection = connection
         self._record_limit_s = record_limit_s
-        self._overdue = overdue
+        self._taken = taken or {}
 
     def live(self, arrivals: Sequence[Arrival]) -> Outcome:
         """Records from Kafka: those whose lane is held queue behind its head, the rest are applied."""
@@ -161,46 +160,47 @@ class Batch:
 
     def _run(self, arrivals: Sequence[Arrival], blocked: frozenset[Lane]) -> Outcome:
         outcome = Outcome(blocked=set(blocked))
-        sound = [arrival for arrival in arrivals if arrival.failure is None]
         applied = inbox.known(
-            self._connection, [a.message_id for a in sound if a.message_id is not None]
+            self._connection, [a.message_id for a in arrivals if a.message_id is not None]
         )
+        sound = [arrival for arrival in arrivals if arrival.failure is None]
         store = self._spec.store(self._connection)
         fresh = [a.event for a in sound if a.event and a.message_id not in applied]
         if fresh:
             store.prefetch(fresh)
         now = self._clock.now()
-        for arrival in arrivals:
-            if _lane(arrival) in outcome.blocked:
-                outcome.parked.append(arrival)
-            elif arrival.failure is not None:
-                _bury(outcome, arrival)
-            elif before := applied.get(_identity(arrival)):
-                _repeat(outcome, arrival, before)
-            else:
-                store.begin()
-                self._handle(outcome, arrival, store, now)
-                if outcome.applied and outcome.applied[-1] is arrival:
-                    applied[_identity(arrival)] = _as_applied(arrival)
+        with _Watch(self._record_limit_s) as watch:
+            for arrival in arrivals:
+                if _lane(arrival) in outcome.blocked:
+                    outcome.parked.append(arrival)
+                elif arrival.event is None:
+                    _bury(outcome, arrival)
+                elif before := applied.get(_identity(arrival)):
+                    _repeat(outcome, arrival, before)
+                elif arrival.failure is not None:
+                    _bury(outcome, arrival)
+                else:
+                    watch.start()
+                    self._handle(outcome, arrival, arrival.event, store, now)
+                    watch.stop()
+                    if outcome.applied and outcome.applied[-1] is arrival:
+                        applied[_identity(arrival)] = _as_applied(arrival)
         store.flush()
         return outcome
 
-    def _handle(self, outcome: Outcome, arrival: Arrival, store: object, now: datetime) -> None:
-        event = arrival.event
-        if event is None:
-            msg = f"{arrival.record.place} has neither event nor failure"
-            raise AssertionError(msg)
-        undo = store.undo  # type: ignore[attr-defined]
+    def _handle(
+        self, outcome: Outcome, arrival: Arrival, event: Event, store: Store, now: datetime
+    ) -> None:
+        store.begin()
         try:
-            with _limit(self._record_limit_s):
-                events = list(self._events(arrival, event, store, now))
+            events = self._events(arrival, event, store, now)
             records = [self._outgoing(out, arrival) for out in events]
         except WaitFor as wait:
-            undo()
+            store.undo()
             outcome.waiting.append((arrival, wait))
             outcome.blocked.add(_lane(arrival))
         except Rejected as failure:
-            undo()
+            store.undo()
             _bury(outcome, arrival.failed(failure, arrival.attempts))
         except Transient:
             raise
@@ -215,15 +215,15 @@ class Batch:
                 outcome.facts += facts(event)
 
     def _events(
-        self, arrival: Arrival, event: Event, store: object, now: datetime
+        self, arrival: Arrival, event: Event, store: Store, now: datetime
     ) -> Sequence[Event]:
         handler = self._spec.handlers[type(event)]
         try:
             return list(handler(event, store, now))
         except WaitFor as wait:
-            if arrival.record.held_id not in self._overdue:
+            if not self._is_overdue(arrival):
                 raise
-            store.undo()  # type: ignore[attr-defined]
+            store.undo()
             if give_up := self._spec.give_up.get(type(event)):
                 return list(give_up(event, store, now, wait))
             raise Rejected(
@@ -232,6 +232,10 @@ class Batch:
                 kind=wait.kind,
                 key=wait.key,
             ) from wait
+
+    def _is_overdue(self, arrival: Arrival) -> bool:
+        queued = self._taken.get(arrival.record.held_id or 0)
+        return queued is not None and queued.overdue
 
     def _outgoing(self, event: Event, cause: Arrival) -> Outgoing:
         trace = cause.record.header("traceparent")
@@ -246,15 +250,23 @@ class Batch:
         rows += [held.row_of(arrival, "parked") for arrival in outcome.parked]
         owners += outcome.parked
         _store(connection, owners, rows)
-        held.settle(connection, {**_settled(outcome), **dict.fromkeys(outcome.superseded, "superseded")})
-        held.forget(connection, _forgotten(outcome))
+        ended = self._ended(outcome)
+        held.settle(connection, ended | dict.fromkeys(outcome.superseded, "superseded"))
+        done = (a.record.held_id for a in (*outcome.applied, *outcome.duplicates))
+        held.forget(connection, [i for i in done if i is not None and i not in ended])
         held.mend(connection, outcome.mended)
-        held.hold(connection, (_lane(arrival) for arrival in owners[: len(rows) - len(outcome.parked)]))
+        held.hold(connection, (_lane(a) for a in (*dead, *(a for a, _ in outcome.waiting))))
         outcome.woken |= {_lane(a) for a, w in outcome.waiting if Fact(w.kind, w.key) in arrived}
         held.announce(connection, outcome.facts)
         held.wake(connection, outcome.woken)
         outcome.outgoing += [_copy(self._spec.name, a) for a in dead if _publishable(a)]
         outbox.write(connection, outcome.outgoing)
+
+    def _ended(self, outcome: Outcome) -> dict[int, str]:
+        """Dead letters that have had their effect at last; they stay for the audit."""
+        done = [*outcome.applied, *outcome.duplicates]
+        ids = [arrival.record.held_id for arrival in done if arrival.record.held_id is not None]
+        return {i: "replayed" for i in ids if self._taken[i].state == "dead"}
 
     def _waiting_row(self, arrival: Arrival, wait: WaitFor) -> Held:
         deadline = self._clock.now() + self._spec.wait_limit
@@ -362,19 +374,6 @@ def _store(connection: Connection, owners: Sequence[Arrival], rows: Sequence[Hel
     )
 
 
-def _settled(outcome: Outcome) -> dict[int, str]:
-    """Dead letters that have had their effect at last."""
-    done = [*outcome.applied, *outcome.duplicates]
-    return {
-        a.record.held_id: "replayed" for a in done if a.record.held_id is not None and a.failure
-    }
-
-
-def _forgotten(outcome: Outcome) -> list[int]:
-    done = [*outcome.applied, *outcome.duplicates]
-    return [a.record.held_id for a in done if a.record.held_id is not None and not a.failure]
-
-
 def _publishable(arrival: Arrival) -> bool:
     return len(arrival.record.value or b"") <= arrival.record.topic.max_message_bytes
 
@@ -404,22 +403,34 @@ def _copy(service: str, arrival: Arrival) -> Outgoing:
     return Outgoing(topic, record.key, record.value, headers_json((*record.headers, *added)))
 
 
-@contextmanager
-def _limit(seconds: float) -> Iterator[None]:
-    """Break into a handler that runs too long; only the main thread can be broken into."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class _Watch:
+    """Breaks into a handler that runs too long; only the main thread can be broken into."""
 
-    def ring(number: int, frame: FrameType | None) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._works = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> "_Watch":
+        if self._works:
+            self._before = signal.signal(signal.SIGALRM, self._ring)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._works:
+            self.stop()
+            signal.signal(signal.SIGALRM, self._before)
+
+    def start(self) -> None:
+        """A record starts."""
+        if self._works:
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def stop(self) -> None:
+        """It ended in time."""
+        if self._works:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        msg = f"the handler ran longer than {seconds} s"
+        msg = f"the handler ran longer than {self._seconds} s"
         raise HandlerTimeout(msg)
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

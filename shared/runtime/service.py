@@ -103,6 +103,7 @@ class ServiceSpec:
     wait_limit: timedelta = timedelta(days=3)
     ticks: tuple[Tick, ...] = ()
     workers: tuple[Worker, ...] = ()
+    start: Callable[[Desk], None] | None = None
     grants: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,0 +1,211 @@
+"""Which partitions are ours, and since when: Kafka's word, then the database's epoch.
+
+The callbacks run inside `poll` and must never raise: if one does, the client silently goes on at
+Kafka's committed offsets. So they only take note, paused; `claim` does the rest outside of them.
+"""
+
+import socket
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from sqlalchemy import Connection
+
+from shared import kafka
+from shared.clock import monotonic
+from shared.errors import ConfigurationError, Transient
+from shared.metrics import (
+    CONSUMER_FENCED,
+    CONSUMER_LAG_RECORDS,
+    CONSUMER_PAUSED_PARTITIONS,
+    CONSUMER_REBALANCES,
+)
+from shared.runtime import fence
+from shared.runtime.fence import Claim, Partition
+from shared.settings import Settings
+
+_ADMIN_TIMEOUT_S = 10.0
+_COMMIT_EVERY_S = 1.0
+
+
+class Assignment:
+    """The partitions of one consumer instance, their claims, and what is paused for which reason."""
+
+    def __init__(self, settings: Settings, service: str, topics: Iterable[str]) -> None:
+        self._service = service
+        self._topics = sorted(topics)
+        self._owner = f"{service}@{socket.gethostname()}"
+        self._admin = AdminClient(kafka.client(settings))
+        self._unclaimed: set[Partition] = set()
+        self._paused: dict[Partition, set[str]] = {}
+        self._committed: dict[Partition, int] = {}
+        self._committed_at = 0.0
+        self._at_end: dict[Partition, int] = {}
+        self.claims: dict[Partition, Claim] = {}
+        self.was_called = False
+        self.before_revoke: Callable[[frozenset[Partition]], None] = lambda _: None
+        self.consumer = Consumer(kafka.consumer(settings, service))
+        self.consumer.subscribe(
+            self._topics,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether every partition that Kafka assigned is claimed in the database too."""
+        return self.was_called and not self._unclaimed
+
+    def at_end(self, place: Partition, offset: int) -> None:
+        """Everything before `offset`, the end of `place`, was delivered; gaps are markers."""
+        self._at_end[place] = offset
+
+    def look_up(self) -> Callable[[Connection], dict[Partition, Claim]] | None:
+        """What claims the newly assigned partitions in a transaction, once Kafka was asked for
+        their first offsets and their topics' ids; None when there is nothing to claim.
+        """
+        if not self._unclaimed:
+            return None
+        lows, ids = self._low_offsets(self._unclaimed), self._topic_ids()
+        return lambda connection: fence.claim(connection, self._owner, lows, ids)
+
+    def begin(self, claims: dict[Partition, Claim]) -> None:
+        """Go on at the claimed offsets; what was revoked meanwhile is left alone."""
+        for place, claim in claims.items():
+            if place in self._unclaimed:
+                self._unclaimed.discard(place)
+                self.claims[place] = claim
+                self.consumer.seek(TopicPartition(*place, claim.next_offset))
+                self.resume([place], "unclaimed")
+
+    def pause(self, places: Iterable[Partition], reason: str) -> None:
+        """Hold back `places` for `reason`; polling goes on."""
+        for place in places:
+            reasons = self._paused.setdefault(place, set())
+            if not reasons:
+                self.consumer.pause([TopicPartition(*place)])
+            reasons.add(reason)
+        self._show_paused(reason)
+
+    def resume(self, places: Iterable[Partition], reason: str) -> None:
+        """Let `places` go as far as `reason` held them, and nothing else."""
+        for place in places:
+            reasons = self._paused.get(place)
+            if reasons and reason in reasons:
+                reasons.discard(reason)
+                if not reasons:
+                    del self._paused[place]
+                    self.consumer.resume([TopicPartition(*place)])
+        self._show_paused(reason)
+
+    def rewind(self, place: Partition) -> None:
+        """Read `place` again from where the database says."""
+        self.consumer.seek(TopicPartition(*place, self.claims[place].next_offset))
+
+    def lose(self, places: Iterable[Partition]) -> None:
+        """The fence says that these are another's; Kafka will say so too."""
+        for place in places:
+            if self.claims.pop(place, None):
+                CONSUMER_FENCED.labels(self._service).inc()
+
+    def commit(self, *, wait: bool) -> None:
+        """Copy our offsets to Kafka for the lag tools: now and then, or at once where it matters."""
+        due = {
+            place: claim.next_offset
+            for place, claim in self.claims.items()
+            if self._committed.get(place) != claim.next_offset
+        }
+        if not due or (not wait and monotonic() - self._committed_at < _COMMIT_EVERY_S):
+            return
+        offsets = [TopicPartition(*place, offset) for place, offset in due.items()]
+        try:
+            if wait:
+                self.consumer.commit(offsets=offsets, asynchronous=False)
+            else:
+                self.consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException:
+            return  # a lag tool's copy; the next one carries it
+        self._committed |= due
+        self._committed_at = monotonic()
+
+    def show_lag(self) -> None:
+        """Set the lag gauges from what the client last heard of each partition's end."""
+        for place, claim in self.claims.items():
+            _, high = self.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+            lag = max(0, high - claim.next_offset) if high >= 0 else 0
+            if self._at_end.get(place, -1) >= high:
+                lag = 0  # what is left up to the end are transaction markers
+            CONSUMER_LAG_RECORDS.labels(self._service, *place).set(lag)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self.commit(wait=True)
+        self.consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.was_called = True
+        for partition in partitions:
+            partition.offset = OFFSET_BEGINNING
+        consumer.incremental_assign(partitions)
+        places = [(partition.topic, partition.partition) for partition in partitions]
+        self._unclaimed.update(places)
+        self.pause(places, "unclaimed")
+        CONSUMER_REBALANCES.labels(self._service, "assigned").inc()
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        places = frozenset((partition.topic, partition.partition) for partition in partitions)
+        self.before_revoke(places)
+        self.commit(wait=True)
+        self._drop(places)
+        consumer.incremental_unassign(partitions)
+        CONSUMER_REBALANCES.labels(self._service, "revoked").inc()
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        places = frozenset((partition.topic, partition.partition) for partition in partitions)
+        self.before_revoke(places)
+        self._drop(places)
+        consumer.incremental_unassign(partitions)
+        CONSUMER_REBALANCES.labels(self._service, "lost").inc()
+
+    def _drop(self, places: Iterable[Partition]) -> None:
+        for place in places:
+            self.claims.pop(place, None)
+            self._committed.pop(place, None)
+            self._unclaimed.discard(place)
+            self._paused.pop(place, None)
+
+    def _show_paused(self, reason: str) -> None:
+        count = sum(reason in reasons for reasons in self._paused.values())
+        CONSUMER_PAUSED_PARTITIONS.labels(self._service, reason).set(count)
+
+    def _low_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
+        asked = {TopicPartition(*place): OffsetSpec.earliest() for place in places}
+        try:
+            answers = self._admin.list_offsets(asked, request_timeout=_ADMIN_TIMEOUT_S)
+            return {(p.topic, p.partition): f.result().offset for p, f in answers.items()}
+        except KafkaException as error:
+            raise Transient("kafka", f"the first offsets cannot be read: {error}") from error
+
+    def _topic_ids(self) -> dict[str, str]:
+        asked = TopicCollection(self._topics)
+        try:
+            answers = self._admin.describe_topics(asked, request_timeout=_ADMIN_TIMEOUT_S)
+            return {name: str(answer.result().topic_id) for name, answer in answers.items()}
+        except KafkaException as error:
+            raise Transient("kafka", f"the topics cannot be described: {error}") from error
+
+
+def out_of_range(topic: str, partition: int, next_offset: int) -> ConfigurationError:
+    """The error for an offset that Kafka does not have: never a silent reset."""
+    return ConfigurationError(
+        f"{topic}/{partition} has no offset {next_offset}: its records were deleted before this"
+        " service read them, or the topic was truncated. Restore them, or decide what to skip and"
+        " set next_offset in consumer_offset"
+    )

@@ -1,0 +1,82 @@
+"""The breaker: when too many records of a partition would become dead letters, stop and say so.
+
+A poisoned record is one of many; when most of them fail, the fault is ours or the producer's, and
+dead-lettering everything helps nobody. An open breaker lets one record through now and then.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from shared.retry import Backoff
+from shared.runtime.fence import Partition
+
+
+class State(IntEnum):
+    """As `dlq_breaker_state` shows it."""
+
+    CLOSED = 0
+    HALF_OPEN = 1
+    OPEN = 2
+
+
+@dataclass
+class _Trip:
+    until: float
+    backoff: Backoff
+    state: State = State.OPEN
+
+
+@dataclass
+class Breaker:
+    """One breaker per partition: opens at `share` of at least `records_min` records of a batch."""
+
+    records_min: int
+    share: float
+    first_s: float = 5.0
+    longest_s: float = 120.0
+    _trips: dict[Partition, _Trip] = field(default_factory=dict)
+
+    def tripped_by(self, totals: dict[Partition, int], dead: dict[Partition, int]) -> set[Partition]:
+        """The closed partitions in which this batch would dead-letter too large a share."""
+        return {
+            place
+            for place, count in dead.items()
+            if place not in self._trips
+            and totals[place] >= self.records_min
+            and count >= self.share * totals[place]
+        }
+
+    def open(self, places: Iterable[Partition], now: float) -> None:
+        """Open for these partitions, each time longer until one of their records succeeds."""
+        for place in places:
+            backoff = self._trips[place].backoff if place in self._trips else self._backoff()
+            self._trips[place] = _Trip(now + backoff.next_s(), backoff)
+
+    def half_open(self, now: float) -> list[Partition]:
+        """The partitions whose rest is over: each may try one record."""
+        due = [p for p, t in self._trips.items() if t.state is State.OPEN and t.until <= now]
+        for place in due:
+            self._trips[place].state = State.HALF_OPEN
+        return due
+
+    def is_probing(self, place: Partition) -> bool:
+        """Whether `place` may have just one record now."""
+        return place in self._trips
+
+    def close(self, place: Partition) -> None:
+        """A record of `place` had its effect."""
+        self._trips.pop(place, None)
+
+    def forget(self, places: Iterable[Partition]) -> None:
+        """These partitions are another's now."""
+        for place in places:
+            self._trips.pop(place, None)
+
+    @property
+    def state(self) -> State:
+        """The worst of all partitions."""
+        return max((trip.state for trip in self._trips.values()), default=State.CLOSED)
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self.first_s, self.longest_s)

@@ -1,0 +1,132 @@
+"""What the loop does between batches: held records, ticks, back-pressure, gauges."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from shared import held, metrics, outbox
+from shared.clock import Clock, monotonic
+from shared.codec import Codec
+from shared.errors import Rejected
+from shared.runtime import gauges
+from shared.runtime.assignment import Assignment
+from shared.runtime.batch import Outcome
+from shared.runtime.service import ServiceSpec, Tick
+from shared.runtime.takeup import TakeUp
+from shared.runtime.transaction import transact
+from shared.settings import Settings
+
+T = TypeVar("T")
+
+_TAKE_UP_EVERY_S = 0.5
+_OVERDUE_EVERY_S = 5.0
+_PRESSURE_EVERY_S = 0.5
+_GAUGES_EVERY_S = 5.0
+
+
+@dataclass
+class _Chore:
+    run: Callable[[], bool]
+    every_s: float
+    due_at: float = 0.0
+
+
+class Chores:
+    """The chores of one service instance, each on its interval, or at once while there is more."""
+
+    def __init__(  # noqa: PLR0913 - the loop hands over its parts once
+        self,
+        spec: ServiceSpec,
+        settings: Settings,
+        clock: Clock,
+        engine: Engine,
+        codec: Codec,
+        assignment: Assignment,
+        given_up: dict[tuple[str, int, int], Rejected],
+    ) -> None:
+        self._spec, self._settings, self._clock = spec, settings, clock
+        self._engine, self._codec, self._assignment = engine, codec, assignment
+        self._given_up = given_up
+        self._held = TakeUp(spec, codec, clock, settings.record_limit_s)
+        self._take_up = _Chore(self._take_up_held, _TAKE_UP_EVERY_S)
+        self._chores = [
+            self._take_up,
+            _Chore(self._wake_overdue, _OVERDUE_EVERY_S),
+            _Chore(self._press_back, _PRESSURE_EVERY_S),
+            _Chore(self._show, _GAUGES_EVERY_S),
+            *(_Chore(self._ticking(tick), tick.every_s) for tick in spec.ticks),
+        ]
+
+    def due_in_s(self) -> float:
+        """Seconds until the next chore."""
+        return min(chore.due_at for chore in self._chores) - monotonic()
+
+    def take_up_soon(self) -> None:
+        """Something that held records wait for has happened."""
+        self._take_up.due_at = 0.0
+
+    def run(self) -> None:
+        """Do what is due, once each; a chore with more to do is due again at once."""
+        for chore in self._chores:
+            now = monotonic()
+            if chore.due_at <= now:
+                chore.due_at = now + chore.every_s
+                if chore.run():
+                    chore.due_at = 0.0
+
+    def _take_up_held(self) -> bool:
+        outcome, more = self._transact(lambda c: self._held.run(c, self._given_up))
+        for arrival in outcome.dead:
+            self._given_up.pop(arrival.record.place, None)
+        count_replayed(self._spec.name, outcome)
+        return more or bool(outcome.facts)
+
+    def _wake_overdue(self) -> bool:
+        if self._transact(lambda c: held.wake_overdue(c, self._clock.now())):
+            self.take_up_soon()
+        return False
+
+    def _press_back(self) -> bool:
+        """Stop consuming while the outbox is full, and go on when half of it is drained."""
+        depth = self._transact(outbox.depth)
+        if depth >= self._settings.outbox_rows_max:
+            self._assignment.pause(list(self._assignment.claims), "outbox")
+        elif depth <= self._settings.outbox_rows_max // 2:
+            self._assignment.resume(list(self._assignment.claims), "outbox")
+        return False
+
+    def _show(self) -> bool:
+        self._transact(lambda c: gauges.show(c, self._spec.name))
+        self._assignment.show_lag()
+        return False
+
+    def _ticking(self, tick: Tick) -> Callable[[], bool]:
+        def work(connection: Connection) -> bool:
+            store = self._spec.store(connection)
+            events = list(tick.run(store, self._clock.now()))
+            store.flush()
+            records = [outbox.outgoing(self._codec, e, self._spec.name, None) for e in events]
+            outbox.write(connection, records)
+            return bool(events)
+
+        return lambda: self._transact(work)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        return transact(self._engine, self._spec.name, work)
+
+
+def count_outcome(service: str, outcome: Outcome) -> None:
+    """Count every record of a batch under what became of it."""
+    for (topic, result), count in outcome.counts().items():
+        metrics.CONSUMER_RECORDS.labels(service, topic, result).inc(count)
+    for arrival in outcome.dead:
+        if failure := arrival.failure:
+            metrics.DLQ_RECORDS.labels(service, failure.stage, failure.code).inc()
+
+
+def count_replayed(service: str, outcome: Outcome) -> None:
+    """Count the held records that were taken up."""
+    for (_, result), count in outcome.counts().items():
+        metrics.DLQ_REPLAYED.labels(service, result).inc(count)

@@ -1,0 +1,71 @@
+"""The HTTP side of a service: /metrics for Prometheus, /livez and /readyz for whoever runs it.
+
+Liveness is the age of the loop's heartbeat. Readiness is assignment, database, breaker and relay;
+a dead broker makes a service unready, never dead.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.errors import ConfigurationError
+from shared.metrics import REGISTRY
+
+Check = Callable[[], dict[str, bool]]
+
+
+class HealthServer:
+    """Serves the three paths on `host`:`port` (0: any free one, see `port`) from a thread."""
+
+    def __init__(self, host: str, port: int, live: Check, ready: Check) -> None:
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(live, ready))
+        except OSError as error:
+            msg = f"cannot listen on {host}:{port} ({error.strerror}): set COLOPHON_HTTP_PORT"
+            raise ConfigurationError(msg) from error
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="health", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _handler(live: Check, ready: Check) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer(200, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
+            elif self.path in ("/livez", "/readyz"):
+                checks = live() if self.path == "/livez" else ready()
+                status = 200 if all(checks.values()) else 503
+                self._answer(status, "application/json", json.dumps(checks).encode())
+            else:
+                self._answer(404, "text/plain", b"/metrics, /livez, /readyz\n")
+
+        def _answer(self, status: int, media_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Probes are not worth a log line."""
+
+    return Handler

@@ -1,7 +1,6 @@
 """`python -m services.ledger_writer`."""
 
-from shared.runtime.process import run_service
-
 from services.ledger_writer.main import SERVICE
+from shared.runtime.process import run_service
 
 run_service(SERVICE)

@@ -22,6 +22,7 @@ def on_invoice_issued(event: InvoiceIssued, store: LedgerStore, now: datetime) -
     document = documents.of_invoice(event)
     if documents.stands(store.document(document), document):
         return ()
+    documents.check_number(store.owner_of_number(document), document)
     entry = _post(entries.draft_invoice(event), store, now)
     store.documents.put(document)
     store.receivables.put(open_items.open_item(event))
@@ -35,6 +36,7 @@ def on_credit_note_issued(
     document = documents.of_credit_note(event)
     if documents.stands(store.document(document), document):
         return ()
+    documents.check_number(store.owner_of_number(document), document)
     item = open_items.credited(_item(store, event), event)
     entry = _post(entries.draft_credit_note(event), store, now)
     store.documents.put(document)

@@ -171,6 +171,15 @@ GRANTS: Final = {
 } | {table.name: "SELECT, INSERT, UPDATE" for table in (chain_head, receivable)}
 
 
+OWNERS_OF_NUMBERS: Final = text("""
+    SELECT legal_entity_id, document_number, document_id
+    FROM posted_document
+    JOIN unnest(CAST(:entities AS text[]), CAST(:numbers AS text[]))
+        AS wanted (legal_entity_id, document_number) USING (legal_entity_id, document_number)
+""")
+"""Which documents have these numbers: a number is posted once."""
+
+
 @dataclass(frozen=True, slots=True)
 class EntryRow:
     """A journal entry; its postings stand in `posting`."""
@@ -217,6 +226,7 @@ class LedgerStore(Store):
         self.documents = self.rows(posted_document, Document, lock=False)
         self.receivables = self.rows(receivable, OpenItem)
         self.applications = self.rows(application, Application, lock=False)
+        self._owners: dict[tuple[str, str], str] = {}
 
     def prefetch(self, events: Sequence[Event]) -> None:
         """Heads, documents, open items and applications of the batch, one statement each."""
@@ -236,15 +246,33 @@ class LedgerStore(Store):
                 *((event.legal_entity_id, event.credit_note_id) for event in notes),
             ],
         )
+        self._load_owners(
+            [
+                *((event.legal_entity_id, event.invoice_number) for event in invoices),
+                *((event.legal_entity_id, event.credit_note_number) for event in notes),
+            ]
+        )
         self.receivables.load(self.connection, open_items)
         self.applications.load(
             self.connection,
             [(e.legal_entity_id, e.payment_id, e.invoice_id, e.application_no) for e in payments],
         )
 
+    def _load_owners(self, numbers: Sequence[tuple[str, str]]) -> None:
+        if numbers:
+            entities, wanted = zip(*numbers, strict=True)
+            parameters = {"entities": list(entities), "numbers": list(wanted)}
+            for row in self.connection.execute(OWNERS_OF_NUMBERS, parameters):
+                self._owners[row.legal_entity_id, row.document_number] = row.document_id
+
     def document(self, wanted: Document) -> Document | None:
         """The document as it stands in the books, if it does."""
         return self.documents.get(wanted.legal_entity_id, wanted.document_id)
+
+    def owner_of_number(self, wanted: Document) -> str:
+        """The id of the document that has the number of `wanted`; its own where it is new."""
+        number = wanted.legal_entity_id, wanted.document_number
+        return self._owners.setdefault(number, wanted.document_id)
 
     def application(self, wanted: Application) -> Application | None:
         """The application as it stands in the books, if it does."""

@@ -102,3 +102,15 @@ def stands(posted: Document | Application | None, received: Document | Applicati
             received=received,
         )
     return posted is not None
+
+
+def check_number(owner_id: str, document: Document) -> None:
+    """Raise `Rejected` unless the document that has this number is `document` itself."""
+    if owner_id != document.document_id:
+        raise Rejected(
+            "number-posted-before",
+            "another document stands in the books under this number; its issuer must look",
+            document_number=document.document_number,
+            document_id=document.document_id,
+            posted_document_id=owner_id,
+        )

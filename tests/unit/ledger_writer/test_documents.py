@@ -49,6 +49,16 @@ def test_the_same_fact_with_other_content_is_rejected(
     assert caught.value.code == "posted-otherwise"
 
 
+def test_a_number_belongs_to_one_document() -> None:
+    document = documents.of_invoice(ISSUED)
+
+    documents.check_number(document.document_id, document)
+    with pytest.raises(Rejected) as caught:
+        documents.check_number("another", document)
+
+    assert caught.value.code == "number-posted-before"
+
+
 def test_accounting_is_told_the_invoice_as_issued() -> None:
     entry = chain.post(entries.draft_invoice(ISSUED), chain.first_head("DE01"), NOW)
 

@@ -5,16 +5,21 @@ Whatever has been posted before has no further effect, even when the inbox no lo
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from services.ledger_writer.domain import chain, documents, entries, open_items, told
 from services.ledger_writer.domain.open_items import OpenItem
 from services.ledger_writer.store import LedgerStore, entry_row, posting_rows
-from shared.errors import WaitFor
+from shared.errors import ConfigurationError, WaitFor
 from shared.events.accounting import EntryPosted
 from shared.events.base import Event
 from shared.events.billing import CreditNoteIssued, InvoiceIssued
 from shared.events.payments import PaymentApplied
 from shared.ids import record_key
+from shared.runtime.service import Desk
+
+TAIL: Final = 100
+"""How many entries of each chain are checked before the service starts to write."""
 
 
 def on_invoice_issued(event: InvoiceIssued, store: LedgerStore, now: datetime) -> Iterable[Event]:
@@ -54,6 +59,20 @@ def on_payment_applied(event: PaymentApplied, store: LedgerStore, now: datetime)
     store.receivables.put(item)
     store.applications.put(application)
     return (entry,)
+
+
+def check_books(desk: Desk) -> None:
+    """Refuse to write on where the books are not what was written: a wrong restore, a changed row.
+
+    Looks at the head and the last entries of every chain; `colophon verify` walks the whole of it.
+    """
+    with desk.begin() as unit:
+        for head, tail in unit.store.chain_ends(TAIL):
+            if fault := chain.fault(head, tail):
+                raise ConfigurationError(
+                    f"the books of {head.legal_entity_id} are broken: {fault}; restore the ledger's"
+                    " schema from its backup, and write nothing before `colophon verify` passes"
+                )
 
 
 def _post(draft: entries.Draft, store: LedgerStore, now: datetime) -> EntryPosted:

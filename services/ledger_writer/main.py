@@ -23,5 +23,6 @@ SERVICE: Final = ServiceSpec(
         PaymentApplied: handler.on_payment_applied,
     },
     facts={InvoiceIssued: _invoice},
+    start=handler.check_books,
     grants=store.GRANTS,
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -28,7 +30,7 @@ from sqlalchemy import (
 from services.ledger_writer.domain.chain import Head
 from services.ledger_writer.domain.documents import Application, Document
 from services.ledger_writer.domain.open_items import OpenItem
-from shared.events.accounting import EntryPosted
+from shared.events.accounting import EntryPosted, Posting
 from shared.events.base import Event
 from shared.events.billing import CreditNoteIssued, InvoiceIssued
 from shared.events.payments import PaymentApplied
@@ -180,6 +182,24 @@ OWNERS_OF_NUMBERS: Final = text("""
 """Which documents have these numbers: a number is posted once."""
 
 
+HEADS: Final = text(
+    "SELECT legal_entity_id, sequence, hash FROM chain_head ORDER BY legal_entity_id FOR UPDATE"
+)
+"""Every head, locked: nobody posts while the books are looked at."""
+TAILS: Final = text("""
+    SELECT entry.*, side.account, side.account_name, side.debit, side.credit, side.text
+    FROM chain_head AS head
+    CROSS JOIN LATERAL (
+        SELECT * FROM journal_entry
+        WHERE legal_entity_id = head.legal_entity_id
+        ORDER BY sequence DESC LIMIT :count
+    ) AS entry
+    LEFT JOIN posting AS side USING (entry_id)
+    ORDER BY entry.legal_entity_id, entry.sequence, side.line_no
+""")
+"""The last entries of every chain, a row for each posting."""
+
+
 @dataclass(frozen=True, slots=True)
 class EntryRow:
     """A journal entry; its postings stand in `posting`."""
@@ -280,6 +300,16 @@ class LedgerStore(Store):
             wanted.legal_entity_id, wanted.payment_id, wanted.invoice_id, wanted.application_no
         )
 
+    def chain_ends(self, count: int) -> Iterator[tuple[Head, list[EntryPosted]]]:
+        """Every head, locked, with the last `count` entries of its chain in order."""
+        heads = [Head(*row) for row in self.connection.execute(HEADS)]
+        tails: dict[str, list[EntryPosted]] = {}
+        rows = self.connection.execute(TAILS, {"count": count})
+        for _, sides in groupby(rows, key=lambda row: row.entry_id):
+            entry = _entry(list(sides))
+            tails.setdefault(entry.legal_entity_id, []).append(entry)
+        return ((head, tails.get(head.legal_entity_id, [])) for head in heads)
+
     def flush(self) -> None:
         """Write what the handlers put; the balance of every entry is checked before returning.
 
@@ -321,3 +351,32 @@ def posting_rows(entry: EntryPosted) -> Iterator[PostingRow]:
             credit=side.credit,
             text=side.text,
         )
+
+
+def _entry(sides: Sequence[Row[Any]]) -> EntryPosted:
+    """The entry whose rows of TAILS these are."""
+    first = sides[0]
+    return EntryPosted(
+        legal_entity_id=first.legal_entity_id,
+        entry_id=first.entry_id,
+        sequence=first.sequence,
+        kind=first.kind,
+        source_id=first.source_id,
+        posted_at=first.posted_at,
+        posted_on=first.posted_on,
+        currency=first.currency,
+        description=first.description,
+        postings=tuple(
+            Posting(
+                account=side.account,
+                account_name=side.account_name,
+                debit=side.debit,
+                credit=side.credit,
+                text=side.text,
+            )
+            for side in sides
+            if side.account is not None
+        ),
+        previous_hash=first.previous_hash,
+        hash=first.hash,
+    )

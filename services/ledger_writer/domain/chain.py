@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -100,4 +100,20 @@ def broken_at(entries: Iterable[EntryPosted], head: Head) -> int | None:
         if not follows:
             return entry.sequence
         head = head_after(entry)
+    return None
+
+
+def fault(head: Head, tail: Sequence[EntryPosted]) -> str | None:
+    """What is wrong with the last entries of a chain and its stored head, in words, or None.
+
+    `tail` is in order and holds at least the last entry, if the chain has any.
+    """
+    if not tail:
+        return f"the head says {head.sequence} entries and there are none"
+    before = Head(head.legal_entity_id, tail[0].sequence - 1, tail[0].previous_hash)
+    broken = broken_at(tail, before)
+    if broken is not None:
+        return f"entry {broken} does not follow from what stands before it"
+    if head_after(tail[-1]) != head:
+        return f"the head is at entry {head.sequence}, the last entry is {tail[-1].sequence}"
     return None

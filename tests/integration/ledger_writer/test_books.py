@@ -14,15 +14,18 @@ from psycopg.errors import (
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.ledger_writer import handler
 from services.ledger_writer.domain import chain
 from services.ledger_writer.main import SERVICE
 from services.ledger_writer.store import EntryRow, LedgerStore, PostingRow
+from shared import db
 from shared.clock import FixedClock
-from shared.errors import Rejected, WaitFor
+from shared.errors import ConfigurationError, Rejected, WaitFor
 from shared.events.accounting import EntryPosted, InvoicePosted, Posting
 from shared.events.base import Event
 from shared.events.billing import InvoiceIssued, LineKind
 from shared.ids import record_key
+from shared.migrate import OWNER
 from shared.settings import Settings
 from shared.testing import ServiceHarness, service_harness
 from tests.invoices import ISSUED, SELLER, credit_note, numbered
@@ -378,3 +381,38 @@ def test_an_invoice_number_is_posted_once(books: ServiceHarness) -> None:
 
     assert {in_one_batch.value.code, later.value.code} == {"number-posted-before"}
     assert count(books, "posted_document") == 1
+
+
+def test_the_service_starts_on_sound_books(books: ServiceHarness) -> None:
+    # given empty books, and then a hundred and twenty entries
+    handler.check_books(books)
+    books.apply(*(numbered(number) for number in range(1, 121)))
+
+    # then it starts on both, with a fixed number of statements
+    books.statements = 0
+    handler.check_books(books)
+    assert books.statements < 10
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE posting SET debit = debit + 1 WHERE debit > 0", "entry 1 does not follow"),
+        ("UPDATE chain_head SET sequence = 9", "the head is at entry 9, the last entry is 1"),
+        ("DELETE FROM posting", "entry 1 does not follow"),
+    ],
+    ids=["changed amount", "head ahead", "postings gone"],
+)
+def test_the_service_refuses_to_start_on_changed_books(
+    books: ServiceHarness, damage: str, words: str
+) -> None:
+    # given a database administrator who changes what is posted, triggers switched off
+    books.apply(issued([line(1, LineKind.PRODUCT, "100.00")]))
+    owner = db.engine(books.settings, OWNER, search_path=SERVICE.name)
+    with owner.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(damage))
+    owner.dispose()
+
+    with pytest.raises(ConfigurationError, match=words):
+        handler.check_books(books)

@@ -165,3 +165,21 @@ def test_a_chain_goes_on_from_any_head() -> None:
     book = posted(3)
 
     assert chain.broken_at(book[1:], chain.head_after(book[0])) is None
+
+
+def test_a_chain_that_ends_where_its_head_says_has_no_fault() -> None:
+    book = posted(3)
+
+    assert chain.fault(chain.head_after(book[-1]), book[1:]) is None
+
+
+def test_what_is_wrong_with_the_end_of_a_chain_is_said_in_words() -> None:
+    book = posted(3)
+    head = chain.head_after(book[-1])
+    changed = book[2].model_copy(update={"description": "other"})
+
+    assert chain.fault(head, []) == "the head says 3 entries and there are none"
+    assert chain.fault(head, [book[1], changed]) == (
+        "entry 3 does not follow from what stands before it"
+    )
+    assert chain.fault(head, book[:2]) == "the head is at entry 3, the last entry is 2"

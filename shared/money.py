@@ -7,6 +7,7 @@ raised from 28 to 60 digits so that no product of an amount and a quantity is ro
 import decimal
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 
 from shared.errors import Invalid
 
@@ -41,9 +42,15 @@ def minor_unit(currency: str) -> int:
     raise Invalid("currency-unknown", "not a currency of ISO 4217", currency=currency)
 
 
+@cache
+def cent(currency: str) -> Decimal:
+    """The smallest amount of `currency`, such as 0.01; raises `Invalid` on an unknown code."""
+    return Decimal(1).scaleb(-minor_unit(currency))
+
+
 def round_money(value: Decimal, currency: str) -> Decimal:
     """`value` rounded half up (away from zero at the half) to the minor unit of `currency`."""
-    return value.quantize(Decimal(1).scaleb(-minor_unit(currency)), ROUND_HALF_UP)
+    return value.quantize(cent(currency), ROUND_HALF_UP)
 
 
 def is_money(value: Decimal, currency: str) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from shared.clock import system_now
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.events.base import Event
 from shared.identity import key_of, message_id, topic_of
 from shared.runtime.records import Headers, headers_json

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from shared import kafka
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.codec.registry import registry_from
 from shared.errors import Transient
 from shared.events.base import Event

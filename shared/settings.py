@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int | None = None
     log_level: str = "INFO"
+    stop_with_parent: bool = False
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     transaction_limit_s: Annotated[float, Field(gt=0)] = 30.0
     record_limit_s: Annotated[float, Field(gt=0)] = 3.0
@@ -69,6 +70,11 @@ class Settings(BaseSettings):
         """The content of the secret file `name`, or None where there is none."""
         file = self.secrets_dir / name if self.secrets_dir else None
         return file.read_text("utf-8").strip() if file and file.is_file() else None
+
+    @property
+    def has_own_servers(self) -> bool:
+        """Whether the environment names servers, so that no local stack is wanted."""
+        return bool({"database_url", "kafka_bootstrap_servers"} & self.model_fields_set)
 
     @property
     def documents_dir(self) -> Path:

@@ -7,7 +7,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from shared import kafka
+from shared.codec.registry import registry_from
 from shared.errors import ConfigurationError
+from shared.schemas import schemas_of
 from shared.settings import Settings
 from shared.topology import TOPICS, dead_letter_topics
 
@@ -97,3 +99,13 @@ def _config_drift(admin: AdminClient, topics: list[Wanted]) -> Iterator[str]:
         for key, value in topic.config.items():
             if entries[key].value != value:
                 yield f"{topic.name}: {key} is {entries[key].value}, the map says {value}"
+
+
+def register_schemas(settings: Settings) -> Iterator[tuple[str, int]]:
+    """Register every released schema where a registry is configured; the only place that does."""
+    registry = registry_from(settings)
+    if registry is None:
+        return
+    for topic in TOPICS:
+        for schema in schemas_of(topic.name).values():
+            yield f"{topic.name} v{schema.version}", registry.register(schema)

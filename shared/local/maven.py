@@ -1,4 +1,4 @@
-"""Fetches jars from Maven Central through jgo; loaded only when one is missing or locks are made."""
+"""Fetches jars from Maven Central through jgo; loaded only when a jar or the lock is missing."""
 
 import logging
 import tempfile

@@ -28,6 +28,11 @@ def remembered_ports(file: Path, count: int) -> list[int]:
     return ports
 
 
+def free_port() -> int:
+    """One port that is free now."""
+    return _free_ports(1)[0]
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on 127.0.0.1:`port` now."""
     with socket.socket() as probe:

@@ -25,7 +25,7 @@ INITDB_SECONDS_MAX = 120.0
 CONNECT_SECONDS_MAX = 5
 
 # Smart: clients may finish; fast: they are cut, then a checkpoint; immediate: recovery next time.
-STOP = ((signal.SIGTERM, 2.0), (signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
+STOP = ((signal.SIGTERM, 1.0), (signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
 
 # The wheel has no ICU and not every system has a C.UTF-8 locale; PostgreSQL's own one is both.
 INITDB = (

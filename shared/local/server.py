@@ -86,6 +86,8 @@ class Server:
         try:
             launch = prepare()
             self._start(launch, lock)
+        except OSError as error:
+            raise LocalStackError(f"{self.name} cannot be started: {error}") from error
         finally:
             os.close(lock)
         self._wait_until(launch.ready)

@@ -65,6 +65,12 @@ class LocalStack:
             self.down()
             raise
 
+    def wipe(self) -> None:
+        """Delete the data directory with everything in it; raises LocalStackError when in use."""
+        self._claim()
+        shutil.rmtree(self._data_dir)
+        self.down()
+
     def check(self) -> None:
         """Raise LocalStackError, with the end of its log, if a server has died since `up`."""
         self._kafka.check()

@@ -55,7 +55,9 @@ def home_of(folder: Path, wheel: Path) -> Home:
         return Home(wheel / "pginstall18" / "bin", folder / "data")
     account = _account()
     _claim_root_folder()
+    _prune()
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    _note_owner(folder, digest)
     return Home(
         programs=_copied_programs(wheel),
         data=ROOT_FOLDER / f"data-{digest}",
@@ -81,8 +83,8 @@ def _account() -> pwd.struct_passwd:
 def _claim_root_folder() -> None:
     """Make the folder, or see that the one that is there was made by root and only root writes."""
     try:
-        ROOT_FOLDER.mkdir()
-        ROOT_FOLDER.chmod(0o711)  # whatever the umask
+        ROOT_FOLDER.mkdir(mode=0o711)
+        ROOT_FOLDER.chmod(0o711)  # the umask may have taken bits
     except FileExistsError:
         found = ROOT_FOLDER.lstat()
         ours = stat.S_ISDIR(found.st_mode) and found.st_uid == 0 and not found.st_mode & 0o022
@@ -96,6 +98,29 @@ def _claim_root_folder() -> None:
             f"As root the local PostgreSQL lives in {ROOT_FOLDER}, which cannot be made "
             f"({error.strerror}): run as an ordinary user instead."
         ) from error
+
+
+def _note_owner(folder: Path, digest: str) -> None:
+    """Write down whose data this is: the file system's number and the path."""
+    note = f"{folder.stat().st_dev} {folder}"
+    (ROOT_FOLDER / f"owner-{digest}").write_bytes(os.fsencode(note))
+
+
+def _prune() -> None:
+    """Remove the data of data directories that were deleted: their passwords went with them.
+
+    Not while the server runs, and only where the file system that held the directory is there: one
+    that is not mounted, or belongs to another container, has not been deleted.
+    """
+    for note in ROOT_FOLDER.glob("owner-*"):
+        device, _, path = os.fsdecode(note.read_bytes()).partition(" ")
+        data = note.with_name(note.name.replace("owner", "data"))
+        folder = Path(path)
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        deleted = nearest != folder and str(nearest.stat().st_dev) == device
+        if deleted and not (data / "postmaster.pid").exists():
+            shutil.rmtree(data, ignore_errors=True)
+            note.unlink(missing_ok=True)
 
 
 def _copied_programs(wheel: Path) -> Path:

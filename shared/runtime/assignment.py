@@ -105,6 +105,10 @@ class Assignment:
                     self.consumer.resume([TopicPartition(*place)])
         self._show_paused(reason)
 
+    def is_paused(self, place: Partition) -> bool:
+        """Whether `place` is held back for any reason."""
+        return place in self._paused
+
     def rewind(self, place: Partition) -> None:
         """Read `place` again from where the database says."""
         self.consumer.seek(TopicPartition(*place, self.claims[place].next_offset))
@@ -117,11 +121,11 @@ class Assignment:
 
     def commit(self, *, wait: bool) -> None:
         """Copy our offsets to Kafka for the lag tools: now and then, or at once where it matters."""
-        due = {
-            place: claim.next_offset
+        reached = {
+            place: max(claim.next_offset, self._at_end.get(place, 0))
             for place, claim in self.claims.items()
-            if self._committed.get(place) != claim.next_offset
         }
+        due = {p: offset for p, offset in reached.items() if self._committed.get(p) != offset}
         if not due or (not wait and monotonic() - self._committed_at < _COMMIT_EVERY_S):
             return
         offsets = [TopicPartition(*place, offset) for place, offset in due.items()]
@@ -139,9 +143,8 @@ class Assignment:
         """Set the lag gauges from what the client last heard of each partition's end."""
         for place, claim in self.claims.items():
             _, high = self.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-            lag = max(0, high - claim.next_offset) if high >= 0 else 0
-            if self._at_end.get(place, -1) >= high:
-                lag = 0  # what is left up to the end are transaction markers
+            reached = max(claim.next_offset, self._at_end.get(place, 0))
+            lag = max(0, high - reached)
             CONSUMER_LAG_RECORDS.labels(self._service, *place).set(lag)
 
     def close(self) -> None:
@@ -180,6 +183,7 @@ class Assignment:
             self._committed.pop(place, None)
             self._unclaimed.discard(place)
             self._paused.pop(place, None)
+            self._at_end.pop(place, None)
 
     def _show_paused(self, reason: str) -> None:
         count = sum(reason in reasons for reasons in self._paused.values())

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from shared import held, inbox, outbox
 from shared.clock import Clock, system_now
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.errors import ColophonError, Rejected, Transient, WaitFor
 from shared.events.base import Event
 from shared.held import Held, Lane

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from shared import held, metrics, outbox
 from shared.clock import Clock, monotonic
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.errors import Rejected
 from shared.runtime import gauges
 from shared.runtime.assignment import Assignment

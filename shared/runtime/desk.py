@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from shared import outbox
 from shared.clock import Clock
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.events.base import Event
 from shared.logging import logger
 from shared.metrics import CONSUMER_RETRIES

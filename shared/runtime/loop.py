@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from shared import metrics
 from shared.clock import Clock, monotonic, system_now
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.errors import ColophonError, Rejected, Transient
 from shared.logging import logger
 from shared.retry import Backoff, transient_reason
@@ -55,6 +55,7 @@ class ConsumerLoop:
         self._given_up: dict[tuple[str, int, int], Rejected] = {}
         self._stash: list[Message] = []
         self._cut: set[Partition] = set()
+        self._ends: dict[Partition, int] = {}
         self._log = logger()
         self.breaker = Breaker(settings.breaker_records_min, settings.breaker_share)
         self.assignment = Assignment(settings, spec.name, (t.name for t in consumed_by(spec.name)))
@@ -78,6 +79,7 @@ class ConsumerLoop:
         self._guard(self._claim)
         if records:
             self._work(records)
+        self._note_ends()
         self._guard(self.chores.run)
         self.assignment.commit(wait=False)
         self._probe()
@@ -135,13 +137,20 @@ class ConsumerLoop:
         self, error: KafkaError, topic: str | None, partition: int | None, offset: int | None
     ) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
-            self.assignment.at_end((str(topic), partition or 0), offset or 0)
+            self._ends[str(topic), partition or 0] = offset or 0
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise out_of_range(str(topic), partition or 0, offset or 0)
         else:
             self._log.warning("kafka", error=error.str(), topic=topic)
             if error.fatal():
                 raise Transient("kafka-fatal", error.str())
+
+    def _note_ends(self) -> None:
+        """What was delivered is applied by now, so these partitions are read to their ends."""
+        for place in self._ends.keys() & self.assignment.claims.keys():
+            if not self.assignment.is_paused(place):
+                self.assignment.at_end(place, self._ends[place])
+        self._ends.clear()
 
     def _claim(self) -> None:
         if pending := self.assignment.look_up():

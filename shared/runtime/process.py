@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from shared import db
 from shared.clock import clock_from, monotonic
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.codec.registry import registry_from
 from shared.errors import ColophonError, ConfigurationError
 from shared.logging import configure, logger
@@ -52,6 +52,8 @@ class ServiceProcess:
         log = logger()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if self._settings.stop_with_parent:
+            threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
         self._health.start()
         self._relay.start()
         for worker in self._workers:
@@ -104,6 +106,13 @@ def run_service(spec: ServiceSpec) -> NoReturn:
         logger().error("stopped", reason=str(error), exc_info=error)
         sys.exit(1)
     sys.exit(0)
+
+
+def _stop_with_parent() -> None:
+    """The parent holds our standard input open; its end, however it came, is ours."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _wait_for_schema(engine: Engine, name: str) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from shared import held
 from shared.clock import Clock
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.errors import Rejected
 from shared.held import Lane, Queued
 from shared.runtime.batch import Batch, Outcome

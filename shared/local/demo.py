@@ -1,0 +1,168 @@
+"""`colophon demo`: a print shop's day through the whole pipeline, then what happened to what.
+
+About 200 simulated jobs, one job for everything that can go differently, sample job files, and
+records that no producer should send; then time passes, a reminder falls due, and `verify` checks
+every cent.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event as Waiter
+from typing import Any, Final
+
+from confluent_kafka import Producer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import text
+
+from shared import db, kafka
+from shared.clock import monotonic, system_now
+from shared.documents import DocumentStore
+from shared.errors import Transient
+from shared.events.base import Event
+from shared.events.production import JobCompleted
+from shared.identity import key_of
+from shared.local.stack import LocalStack
+from shared.local.system import LocalSystem
+from shared.migrate import AUDITOR
+from shared.producer import publish
+from shared.settings import Settings, read_settings
+from shared.tools import tool
+from shared.topology import BY_EVENT, consumers
+
+SEED: Final = 7
+SETTLE_S: Final = 240.0
+OVERDUE: Final = timedelta(days=45)
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What was put in, for the summary."""
+
+    simulated: int
+    special: int
+    files: int
+
+
+def run_demo(jobs: int, files: Path | None, console: Console) -> int:
+    """Run the demo in a fresh data directory; 0 when `verify` passes."""
+    started = monotonic()
+    settings = read_settings()
+    own = settings if settings.has_own_servers else None
+    data_dir = settings.data_dir / "demo"
+    if own is None:
+        LocalStack(data_dir).wipe()
+    with LocalSystem(data_dir, report=console.print, own=own) as system:
+        system.start_services(service.name for service in consumers())
+        fed = _feed(system.settings, jobs, files, console)
+        _settle(system.settings, "from job to invoice, mail and books", fed.simulated, console)
+        system.clock.advance(OVERDUE)
+        console.print(f"Business time moves {OVERDUE.days} days ahead: reminders fall due.")
+        _await_reminders(system.settings)
+        _settle(system.settings, "reminders", fed.simulated, console)
+        named = _name_documents(system.settings)
+        tool("auditor").print_summary(system.settings, console)
+        report = tool("auditor").verify(system.settings)
+        tool("auditor").print_report(report, console)
+        _say_where(system, named, console)
+    console.print(f"Done in {monotonic() - started:.0f} s.")
+    return 0 if report.is_sound else 1
+
+
+def _feed(settings: Settings, jobs: int, files: Path | None, console: Console) -> Fed:
+    simulator = tool("simulator")
+    store = DocumentStore(settings.documents_dir)
+    for logo in simulator.logos():
+        store.put(logo.content)
+    today = system_now().date()
+    starting = simulator.starting_for(jobs, today)
+    simulated = list(simulator.simulate(jobs, SEED, starting=starting))
+    stories = simulator.special_cases(SEED, starting=starting)
+    special = [arrival.event for story in stories.values() for arrival in story.arrivals]
+    with _progress(console) as progress:
+        task = progress.add_task("publishing events", total=len(simulated) + len(special))
+        publish(settings, simulated, "simulator", lambda n: progress.update(task, completed=n))
+        done = len(simulated)
+        publish(settings, special, "simulator", lambda n: progress.update(task, completed=done + n))
+    _publish_broken(settings, special)
+    folders = [simulator.samples(), *([files] if files else [])]
+    count = tool("ingest").ingest_files(settings, _files(folders), console)
+    return Fed(jobs, len(stories), count)
+
+
+def _publish_broken(settings: Settings, events: Sequence[Event]) -> None:
+    """What no producer should send: bytes that are no event, under a key of their own."""
+    job = next(event for event in events if isinstance(event, JobCompleted))
+    broken = job.model_copy(update={"job_id": "UNDECODABLE"})
+    topic = BY_EVENT[JobCompleted]
+    producer = Producer(kafka.producer(settings))
+    producer.produce(topic.name, b"this is not Avro", key_of(topic, broken))
+    if producer.flush(10):
+        raise Transient("kafka", "the broker did not take the undecodable record")
+
+
+def _settle(settings: Settings, what: str, jobs: int, console: Console) -> None:
+    """Wait until nothing is in flight, showing how far it is."""
+    status: Callable[[Settings], Any] = tool("auditor").status
+    deadline, rest = monotonic() + SETTLE_S + jobs / 10, Waiter()
+    with _progress(console) as progress:
+        task = progress.add_task(what, total=None)
+        while True:
+            now = status(settings)
+            progress.update(task, total=now.expected or None, completed=now.done)
+            if now.is_settled:
+                return
+            if monotonic() > deadline:
+                raise Transient("demo", f"not settled in time: {now.explanation}")
+            rest.wait(_POLL_S)
+
+
+def _await_reminders(settings: Settings) -> None:
+    """The scheduler looks at the clock once a second: wait until it has seen the new time."""
+    engine, deadline, rest = db.engine(settings, AUDITOR), monotonic() + SETTLE_S, Waiter()
+    query = text("SELECT count(*) FROM dunning_scheduler.reminder")
+    while True:
+        with engine.connect() as connection:
+            if connection.execute(query).scalar_one():
+                engine.dispose()
+                return
+        if monotonic() > deadline:
+            raise Transient("demo", "no reminder fell due")
+        rest.wait(_POLL_S)
+
+
+def _name_documents(settings: Settings) -> Path:
+    """Copy the PDFs out of the store, named by invoice number, for people to open."""
+    folder = settings.data_dir / "invoices"
+    folder.mkdir(exist_ok=True)
+    store = DocumentStore(settings.documents_dir)
+    query = text(
+        "SELECT i.invoice_number, d.sha256 FROM invoicer.document d"
+        " JOIN invoicer.invoice i USING (invoice_id) WHERE d.sha256 IS NOT NULL"
+    )
+    engine = db.engine(settings, AUDITOR)
+    with engine.connect() as connection:
+        for number, digest in connection.execute(query):
+            (folder / f"{number}.pdf").write_bytes(store.get(digest))
+    engine.dispose()
+    return folder
+
+
+def _say_where(system: LocalSystem, named: Path, console: Console) -> None:
+    console.print(f"Invoices (PDF): {named}")
+    console.print(f"Mails:          {system.mail.directory}")
+    console.print(f"File drop:      {system.settings.data_dir / 'drop'}")
+    console.print(f"Service logs:   {system.settings.data_dir / 'logs'}")
+    console.print("Look again: COLOPHON_DATA_DIR=.colophon/demo .venv/bin/colophon up, then status")
+
+
+def _files(folders: Iterable[Path]) -> list[Path]:
+    return sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:38}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    return Progress(*columns, TimeElapsedColumn(), console=console)

@@ -7,14 +7,13 @@ from services.pricer.domain.checks import (
     check_metrics,
     check_rate_card,
 )
-from services.pricer.domain.pricing import RULE_VERSION, hold, price, same_outcome
+from services.pricer.domain.pricing import RULE_VERSION, price, same_outcome
 from services.pricer.domain.terms import (
     Known,
     Missing,
     PriceList,
     Terms,
     Unresolved,
-    in_force,
     price_list,
     resolve,
 )
@@ -31,8 +30,6 @@ __all__ = [
     "check_estimate",
     "check_metrics",
     "check_rate_card",
-    "hold",
-    "in_force",
     "price",
     "price_list",
     "resolve",

@@ -227,7 +227,7 @@ def _kind(metric: Metric) -> LineKind:
 
 
 def _no_price(metric: Metric, rate: RateLine | None, prices: PriceList) -> Reason:
-    card = f"rate card {prices.card.rate_card_id} version {prices.version}"
+    card = f"rate card {prices.card.rate_card_id} version {prices.card.version}"
     what = (
         f"{wording.name(metric.component)} {metric.code}"
         f"{wording.status(REASONS, metric.status)} ({metric.description})"

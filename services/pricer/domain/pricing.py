@@ -36,11 +36,14 @@ class _Outcome:
     net_total: Decimal = ZERO
 
 
-def price(metrics: MetricsExtracted, terms: Terms, pricing_no: int) -> JobPriced:
+def price(metrics: MetricsExtracted, terms: Terms | Unresolved, pricing_no: int) -> JobPriced:
     """The price of the job under `terms`, net, in the agreement's currency, with its path.
 
-    What lacks a price is never billed at zero: the job goes on hold with the reasons instead.
+    What lacks a price is never billed at zero: without terms, or where they do not answer, the
+    job goes on hold with the reasons, without lines and sum.
     """
+    if isinstance(terms, Unresolved):
+        return _unpriced(metrics, terms, pricing_no)
     agreement = terms.agreement
     problems = _unanswered(metrics, terms)
     if problems:
@@ -63,14 +66,6 @@ def price(metrics: MetricsExtracted, terms: Terms, pricing_no: int) -> JobPriced
         net_total=total.net_total,
     )
     return _event(metrics, pricing_no, agreement, terms.prices.card, outcome)
-
-
-def hold(metrics: MetricsExtracted, unresolved: Unresolved, pricing_no: int) -> JobPriced:
-    """The job on hold because its terms are missing or not in force: no lines, no sum."""
-    agreement = unresolved.agreement
-    basis = Basis.UNKNOWN if agreement is None else agreement.basis
-    outcome = _Outcome(Path.HOLD, unresolved.reasons, basis)
-    return _event(metrics, pricing_no, agreement, None, outcome)
 
 
 def same_outcome(one: JobPriced, other: JobPriced) -> bool:
@@ -166,6 +161,13 @@ def _foreign_outlays(
         for charge in charges
         if charge.outlay
     )
+
+
+def _unpriced(metrics: MetricsExtracted, terms: Unresolved, pricing_no: int) -> JobPriced:
+    agreement = terms.agreement
+    basis = Basis.UNKNOWN if agreement is None else agreement.basis
+    outcome = _Outcome(Path.HOLD, terms.reasons, basis)
+    return _event(metrics, pricing_no, agreement, None, outcome)
 
 
 def _held(

@@ -4,10 +4,8 @@
 force, two agreements at once) cannot be waited for: the job goes on hold, with the reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Protocol, TypeVar
 
 from shared.events.billing import Reason
 from shared.events.masterdata import Agreement, Customer, RateCard, RateLine
@@ -16,28 +14,6 @@ from shared.events.sales import EstimateAccepted
 from shared.ids import record_key
 
 RateKey = tuple[Component, str, PhaseStatus]
-
-
-class Version(Protocol):
-    """What every version of a master datum has."""
-
-    @property
-    def version(self) -> int:
-        """Rises with each version of the same thing."""
-        ...
-
-    @property
-    def valid_from(self) -> date:
-        """The first day."""
-        ...
-
-    @property
-    def valid_to(self) -> date | None:
-        """The last day, where one is given."""
-        ...
-
-
-V = TypeVar("V", bound=Version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +28,17 @@ class PriceList:
         exact = self.lines.get((metric.component, metric.code, metric.status))
         return exact or self.lines.get((metric.component, metric.code, PhaseStatus.UNKNOWN))
 
-    @property
-    def version(self) -> int:
-        """The card's version."""
-        return self.card.version
-
-    @property
-    def valid_from(self) -> date:
-        """The card's first day."""
-        return self.card.valid_from
-
-    @property
-    def valid_to(self) -> date | None:
-        """The card's last day."""
-        return self.card.valid_to
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the service has seen of what a job refers to, in all the versions that may matter.
+    """What the service knows of what a job refers to, on the date of its completion.
 
-    `agreements` are those that name the customer in any version; `price_lists` are by rate card.
+    None is what was never seen; an empty tuple is known, but no version of it is in force.
+    `agreements` are all with the customer, `price_lists` are by rate card.
     """
 
-    customers: tuple[Customer, ...] = ()
-    agreements: tuple[Agreement, ...] = ()
+    customers: tuple[Customer, ...] | None = None
+    agreements: tuple[Agreement, ...] | None = None
     price_lists: Mapping[str, tuple[PriceList, ...]] = field(default_factory=dict)
     estimate: EstimateAccepted | None = None
 
@@ -129,19 +91,6 @@ def price_list(card: RateCard) -> PriceList:
     )
 
 
-def in_force(versions: Iterable[V], on: date) -> V | None:
-    """The version that holds on the date `on`, or None.
-
-    Of those that had begun by then the newest speaks: it replaces the older ones also in ending
-    them, so a thing whose newest version has ended is not in force, whatever an older one said.
-    """
-    begun = [version for version in versions if version.valid_from <= on]
-    newest = max(begun, key=lambda version: version.version, default=None)
-    if newest is None or (newest.valid_to is not None and newest.valid_to < on):
-        return None
-    return newest
-
-
 def resolve(metrics: MetricsExtracted, known: Known) -> Terms | Unresolved:
     """The terms in force on the date of completion, or everything that is in their way."""
     customer = _customer(metrics, known)
@@ -165,48 +114,41 @@ def resolve(metrics: MetricsExtracted, known: Known) -> Terms | Unresolved:
 
 def _customer(metrics: MetricsExtracted, known: Known) -> Customer | Missing | Reason:
     of = metrics.customer_id
-    if not known.customers:
+    if known.customers is None:
         return _never_seen("customer", record_key(of), f"Customer {of}")
-    return in_force(known.customers, metrics.completed_on) or _not_in_force(
-        metrics, "customer-not-in-force", f"customer {of}"
-    )
+    if not known.customers:
+        return _not_in_force(metrics, "customer", f"customer {of}")
+    return known.customers[0]
 
 
 def _agreement(metrics: MetricsExtracted, known: Known) -> Agreement | Missing | Reason:
     of = metrics.customer_id
-    if not known.agreements:
+    if known.agreements is None:
         key = record_key(metrics.legal_entity_id, of)
         return _never_seen("agreement", key, f"An agreement with customer {of}")
-    names = sorted({agreement.agreement_id for agreement in known.agreements})
-    versions = (
-        in_force([a for a in known.agreements if a.agreement_id == name], metrics.completed_on)
-        for name in names
-    )
-    held = [version for version in versions if version and version.customer_id == of]
-    if not held:
-        what = f"agreement {', '.join(names)} with customer {of}"
-        return _not_in_force(metrics, "agreement-not-in-force", what)
-    if len(held) > 1:
-        all_of_them = ", ".join(f"{a.agreement_id} version {a.version}" for a in held)
+    if not known.agreements:
+        return _not_in_force(metrics, "agreement", f"an agreement with customer {of}")
+    if len(known.agreements) > 1:
+        names = sorted(f"{a.agreement_id} version {a.version}" for a in known.agreements)
         text = (
             f"Several agreements with customer {of} are in force on {metrics.completed_on}: "
-            f"{all_of_them}. End all but one by a new version, and the job is priced anew."
+            f"{', '.join(names)}. End all but one by a new version, and the job is priced anew."
         )
         return Reason(code="agreement-ambiguous", text=text)
-    return held[0]
+    return known.agreements[0]
 
 
 def _prices(
     metrics: MetricsExtracted, known: Known, agreement: Agreement
 ) -> PriceList | Missing | Reason:
     of = agreement.rate_card_id
-    versions = known.price_lists.get(of)
-    if not versions:
+    price_lists = known.price_lists.get(of)
+    if price_lists is None:
         key = record_key(metrics.legal_entity_id, of)
         return _never_seen("rate-card", key, f"Rate card {of}")
-    return in_force(versions, metrics.completed_on) or _not_in_force(
-        metrics, "rate-card-not-in-force", f"rate card {of}"
-    )
+    if not price_lists:
+        return _not_in_force(metrics, "rate-card", f"rate card {of}")
+    return price_lists[0]
 
 
 def _estimate(metrics: MetricsExtracted, known: Known) -> EstimateAccepted | Missing | None:
@@ -222,9 +164,9 @@ def _never_seen(kind: str, key: str, what: str) -> Missing:
     return Missing(kind, key, Reason(code=f"{kind}-missing", text=text))
 
 
-def _not_in_force(metrics: MetricsExtracted, code: str, what: str) -> Reason:
+def _not_in_force(metrics: MetricsExtracted, kind: str, what: str) -> Reason:
     text = (
         f"No version of {what} is in force on {metrics.completed_on}, the day on which the job "
         "was completed: send a version that covers that day, and the job is priced anew."
     )
-    return Reason(code=code, text=text)
+    return Reason(code=f"{kind}-not-in-force", text=text)

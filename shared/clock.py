@@ -1,4 +1,4 @@
-"""The two clocks: business time, which a demo or a test may move, and system time, which nobody may.
+"""The two clocks: business time, which a demo or a test may move, and system time.
 
 Business time is system time plus the offset in the file `COLOPHON_CLOCK_FILE`, so that one
 `colophon clock advance` moves every process together. This is the only module that reads a clock.

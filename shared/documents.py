@@ -12,7 +12,7 @@ from pathlib import Path
 from shared.errors import ColophonError
 
 
-class DocumentMissing(ColophonError):  # noqa: N818 - the state is the name
+class DocumentMissing(ColophonError):
     """No document has this sha256: restore the store from its backup, or render again."""
 
 

@@ -16,7 +16,7 @@ class ConfigurationError(ColophonError):
     """A setting, file or topic is not as it must be; the message says what to do. Exit code 2."""
 
 
-class Rejected(ColophonError):  # noqa: N818 - the fate is the name
+class Rejected(ColophonError):
     """The record breaks a rule: mend the record and send it again, or discard the dead letter.
 
     `code` is a stable kebab-case reason, `facts` are the fields and values that show why.
@@ -49,7 +49,7 @@ class Invalid(Rejected):
     stage = "validate"
 
 
-class WaitFor(ColophonError):  # noqa: N818 - the fate is the name
+class WaitFor(ColophonError):
     """A fact never seen by this service is needed: the record waits for (`kind`, `key`)."""
 
     def __init__(self, kind: str, key: str) -> None:
@@ -58,7 +58,7 @@ class WaitFor(ColophonError):  # noqa: N818 - the fate is the name
         self.key = key
 
 
-class Transient(ColophonError):  # noqa: N818 - the fate is the name
+class Transient(ColophonError):
     """The world is not ready (broker, database, registry, SMTP, another writer): try again."""
 
     def __init__(self, reason: str, message: str) -> None:

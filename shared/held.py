@@ -33,10 +33,6 @@ _HEADS = text(
     f" FROM held_record r JOIN {_LANES} USING (topic, lane) WHERE {_OPEN}"
     " ORDER BY r.topic, r.lane, r.id"
 )
-_DEPTHS = text(
-    f"SELECT r.topic, r.lane, count(*) FROM held_record r JOIN {_LANES} USING (topic, lane)"
-    f" WHERE {_OPEN} GROUP BY 1, 2"
-)
 _HOLD = text(
     f"INSERT INTO held_key (topic, lane, ready) SELECT l.topic, l.lane, false FROM {_LANES}"
     " ON CONFLICT (topic, lane) DO UPDATE SET ready = false"
@@ -189,12 +185,6 @@ def shared_lanes(connection: Connection, lanes: Iterable[Lane]) -> dict[Lane, He
     return {(head.topic, head.lane): head for head in heads}
 
 
-def depths(connection: Connection, lanes: Iterable[Lane]) -> dict[Lane, int]:
-    """How many records queue in each of `lanes`."""
-    rows = connection.execute(_DEPTHS, _lanes(lanes))
-    return {(row.topic, bytes(row.lane)): row.count for row in rows}
-
-
 def insert(connection: Connection, rows: Sequence[Held]) -> None:
     """Append rows to their lanes, in order."""
     if rows:
@@ -236,9 +226,7 @@ def claim(connection: Connection, limit: int) -> list[Lane]:
     return [(row.topic, bytes(row.lane)) for row in rows]
 
 
-def queue(
-    connection: Connection, lanes: Iterable[Lane], limit: int, now: datetime
-) -> list[Queued]:
+def queue(connection: Connection, lanes: Iterable[Lane], limit: int, now: datetime) -> list[Queued]:
     """The first `limit` records of each lane, in order."""
     rows = connection.execute(_QUEUE, {**_lanes(lanes), "limit": limit})
     return [

@@ -1,6 +1,6 @@
 """The inbox: which facts have had their effect, so that none has it twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -40,10 +40,8 @@ def known(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Applied]:
     """Those of `ids` that were applied before; one statement."""
     if not ids:
         return {}
-    rows: Sequence[Mapping[str, object]] = (
-        connection.execute(_KNOWN, {"ids": list(ids)}).mappings().all()
-    )
-    return {row["message_id"]: Applied(**row) for row in rows}  # type: ignore[misc,arg-type]
+    rows = connection.execute(_KNOWN, {"ids": list(ids)}).mappings()
+    return {row["message_id"]: Applied(**row) for row in rows}
 
 
 def remember(connection: Connection, applied: Sequence[Applied]) -> None:

@@ -2,9 +2,18 @@
 
 from typing import Any, Final
 
+from confluent_kafka import KafkaError
+
 from shared.settings import Settings
 
-SESSION_TIMEOUT_S: Final = 6.0
+# The client names its own conditions with an underscore; they are public all the same.
+PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 -- see above
+OUT_OF_RANGE: Final = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 -- see above
+FENCED: Final = (
+    KafkaError._FENCED,  # noqa: SLF001 -- see above
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+)
 
 Config = dict[str, Any]
 
@@ -62,7 +71,7 @@ def reader(settings: Settings) -> Config:
 
 
 def relay_producer(settings: Settings, service: str) -> Config:
-    """The producer of a service's relay: transactional, one id per service, so a successor fences."""
+    """The producer of a relay: transactional, one id per service, so that a successor fences."""
     return producer(settings) | {
         "transactional.id": f"colophon-{service}-relay",
         "transaction.timeout.ms": 10_000,

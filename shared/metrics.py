@@ -10,7 +10,24 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY: Final = CollectorRegistry()
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0)
+_SECONDS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.2,
+    0.4,
+    0.6,
+    1.0,
+    1.5,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    120.0,
+    600.0,
+)
 _RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
 
 
@@ -35,31 +52,30 @@ CONSUMER_LAG_RECORDS = _gauge(
     "consumer_lag_records", "Records not yet consumed.", "topic", "partition"
 )
 CONSUMER_LAG_SECONDS = _gauge(
-    "consumer_lag_seconds", "Age of the last consumed record while there is lag.", "topic", "partition"
+    "consumer_lag_seconds",
+    "Age of the last consumed record while there is lag.",
+    "topic",
+    "partition",
 )
 CONSUMER_RECORDS = _counter(
     "consumer_records_total", "Records by what became of them.", "topic", "result"
 )
-CONSUMER_BATCH_SIZE = _histogram(
-    "consumer_batch_size", "Records in a batch.", buckets=_RECORDS
-)
+CONSUMER_BATCH_SIZE = _histogram("consumer_batch_size", "Records in a batch.", buckets=_RECORDS)
 CONSUMER_BATCH_DURATION = _histogram(
     "consumer_batch_duration_seconds", "From the first record of a batch to its commit."
 )
 END_TO_END_LATENCY = _histogram(
     "end_to_end_latency_seconds", "Commit time minus the event's ce_time.", "topic"
 )
-CONSUMER_RETRIES = _counter(
-    "consumer_retries_total", "Batches tried again, by why.", "reason"
-)
+CONSUMER_RETRIES = _counter("consumer_retries_total", "Batches tried again, by why.", "reason")
 CONSUMER_BISECT_ATTEMPTS = _counter(
     "consumer_bisect_attempts_total", "Halves tried while tracing a refusal to its record."
 )
-CONSUMER_FENCED = _counter(
-    "consumer_fenced_total", "Partitions found to be another instance's."
-)
+CONSUMER_FENCED = _counter("consumer_fenced_total", "Partitions found to be another instance's.")
 CONSUMER_IN_DOUBT_COMMITS = _counter(
-    "consumer_in_doubt_commits_total", "Commits whose answer was lost, by what was found.", "outcome"
+    "consumer_in_doubt_commits_total",
+    "Commits whose answer was lost, by what was found.",
+    "outcome",
 )
 CONSUMER_REBALANCES = _counter(
     "consumer_rebalances_total", "Assignments, revocations and losses.", "type"
@@ -112,7 +128,9 @@ OPEN_AMOUNT = _gauge("open_amount", "Receivables not yet settled.", "currency")
 OVERDUE_AMOUNT = _gauge("overdue_amount", "Receivables past their due date.", "currency")
 LEDGER_IMBALANCE = _gauge("ledger_imbalance", "Debits minus credits: must be 0.", "currency")
 JOBS_UNBILLED = _gauge("jobs_unbilled", "Priced jobs without an invoice.", "state")
-DELIVERIES = _counter("deliveries_total", "Deliveries by channel and outcome.", "channel", "outcome")
+DELIVERIES = _counter(
+    "deliveries_total", "Deliveries by channel and outcome.", "channel", "outcome"
+)
 MAIL_AMBIGUOUS = _counter(
     "mail_ambiguous_total", "Mails sent again because a crash hid the answer to the first."
 )

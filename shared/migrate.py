@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.config import Config
@@ -60,7 +60,7 @@ def bring_up(
     specs: Sequence[ServiceSpec],
     report: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Roles, schemas, tables and rights of `specs`; one without migrations gets its tables plain."""
+    """Roles, schemas, tables, rights of `specs`; one without migrations gets its tables plain."""
     admin = db.engine(settings, OWNER, statement_timeout_ms=60_000)
     with admin.begin() as connection:
         _serialise(connection)
@@ -92,7 +92,10 @@ def differences(settings: Settings, name: str) -> list[Any]:
     """What a migrated schema has otherwise than `store.py` and the runtime say; [] when equal."""
     spec = load_service(name)
     with _inspecting(settings, name) as connection:
-        return compare_metadata(_context(connection, "service_version"), _together(spec))
+        found: list[Any] = compare_metadata(
+            _context(connection, "service_version"), _together(spec)
+        )
+        return found
 
 
 def draft(settings: Settings, name: str, why: str) -> Path | None:
@@ -105,7 +108,9 @@ def draft(settings: Settings, name: str, why: str) -> Path | None:
         script = produce_migrations(context, metadata)
         if script.upgrade_ops is None or script.upgrade_ops.is_empty():
             return None
-        body = render_python_code(script.upgrade_ops, render_item=_render, migration_context=context)
+        body = render_python_code(
+            script.upgrade_ops, render_item=_render, migration_context=context
+        )
     body = "\n".join(line for line in body.splitlines() if "# ###" not in line)
     number = len(list((folder / "versions").glob("[0-9]*.py"))) + 1
     target = folder / "versions" / f"{number:04d}.py"
@@ -225,7 +230,7 @@ def _differs(context: Any, inspected: Any, column: Any, found: Any, wanted: Any)
     return False if isinstance(wanted, Json) and isinstance(found, JSONB) else None
 
 
-def _render(kind: str, thing: object, context: object) -> str | bool:
+def _render(kind: str, thing: object, context: object) -> str | Literal[False]:
     del context
     return "postgresql.JSONB()" if kind == "type" and isinstance(thing, Json) else False
 

@@ -1,4 +1,4 @@
-"""Publishing for those who have no outbox: ingest, the simulator, tests. All acknowledged, or raises."""
+"""Publishing for those who have no outbox: ingest, the simulator, tests; all of it, or an error."""
 
 from collections.abc import Callable, Iterable
 
@@ -36,7 +36,7 @@ def publish(
             failures.append(error)
 
     count = 0
-    for count, event in enumerate(events, 1):  # noqa: B007 - the last count is the answer
+    for count, event in enumerate(events, 1):
         topic = topic_of(event)
         key = key_of(topic, event)
         headers = event_headers(topic.name, key, message_id(topic, event), source, None)
@@ -49,12 +49,12 @@ def publish(
     return count
 
 
-def _produce(  # noqa: PLR0913 - a record and its callback
+def _produce(
     producer: Producer,
     topic: str,
     key: str,
     value: bytes,
-    headers: list[tuple[str, bytes | None]],
+    headers: list[tuple[str, str | bytes | None]],
     acknowledged: Callable[[KafkaError | None, Message], None],
 ) -> None:
     while True:

@@ -25,7 +25,7 @@ class Backoff:
         """Count an attempt and say how many seconds to wait before it."""
         ceiling = min(self.longest_s, self.first_s * 2**self.attempts)
         self.attempts = min(self.attempts + 1, 30)
-        return ceiling * (0.5 + 0.5 * self._random.random())
+        return float(ceiling * (0.5 + 0.5 * self._random.random()))
 
     def reset(self) -> None:
         """It worked: start small the next time."""
@@ -50,18 +50,18 @@ def is_data_error(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and isinstance(error.orig, _DATA_ERRORS)
 
 
+_REASONS = (
+    (psycopg.errors.SerializationFailure, "serialization"),
+    (psycopg.errors.DeadlockDetected, "deadlock"),
+    (psycopg.errors.LockNotAvailable, "lock"),
+    (psycopg.errors.QueryCanceled, "statement-timeout"),
+    (psycopg.errors.IdleInTransactionSessionTimeout, "transaction-limit"),
+    (psycopg.OperationalError, "database-connection"),
+)
+
+
 def _database_reason(error: DBAPIError) -> str | None:
-    cause = error.orig
-    if isinstance(cause, psycopg.errors.SerializationFailure):
-        return "serialization"
-    if isinstance(cause, psycopg.errors.DeadlockDetected):
-        return "deadlock"
-    if isinstance(cause, psycopg.errors.LockNotAvailable):
-        return "lock"
-    if isinstance(cause, psycopg.errors.QueryCanceled):
-        return "statement-timeout"
-    if isinstance(cause, psycopg.OperationalError) or error.connection_invalidated:
-        return "database-connection"
-    if isinstance(cause, psycopg.errors.IdleInTransactionSessionTimeout):
-        return "transaction-limit"
-    return None
+    for kind, reason in _REASONS:
+        if isinstance(error.orig, kind):
+            return reason
+    return "database-connection" if error.connection_invalidated else None

@@ -54,9 +54,7 @@ def schemas_of(topic: str) -> Mapping[int, Schema]:
 def by_fingerprint() -> Mapping[int, Schema]:
     """Every released schema by its CRC-64-AVRO."""
     return {
-        schema.fingerprint: schema
-        for topic in TOPICS
-        for schema in schemas_of(topic.name).values()
+        schema.fingerprint: schema for topic in TOPICS for schema in schemas_of(topic.name).values()
     }
 
 
@@ -67,7 +65,7 @@ def newest(topic: str) -> Schema:
 
 
 def draft(topic: Topic) -> dict[str, Any]:
-    """The schema that the topic's model asks for; a type that recurs is named after its first use."""
+    """The schema that the topic's model asks for; a type that recurs is written out once."""
     avro: Any = _name_once(wire_of(topic.event).avro, set())
     return {**avro, "doc": f"{avro['doc']}\n\nTopic {topic.name}."}
 

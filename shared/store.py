@@ -164,7 +164,7 @@ class Store:
         return declared
 
     def prefetch(self, events: Sequence[Event]) -> None:
-        """Read everything the handlers of `events` will ask for, in a fixed number of statements."""
+        """Read all that the handlers of `events` will ask for, in a fixed number of statements."""
 
     def begin(self) -> None:
         """A new record starts."""

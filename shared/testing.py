@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -133,7 +132,7 @@ class ServiceHarness:
         """The engine of the service's role, for tests of rights and of concurrency."""
         return self._engine
 
-    def __enter__(self) -> "ServiceHarness":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -176,7 +175,7 @@ def read_topic(settings: Settings, topic: str) -> list[Message]:
                 error = message.error()
                 if error is None:
                     found.append(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
+                elif error.code() == kafka.PARTITION_EOF:
                     open_ends -= 1
                 else:
                     raise KafkaException(error)

@@ -1,4 +1,4 @@
-"""The map: every topic and every service, once. All else about them is derived or tested against it.
+"""The map: every topic and every service, once; all else is derived or tested against it.
 
 A topic's key is the smallest thing whose order matters, because a poisoned record blocks its key.
 """
@@ -80,7 +80,9 @@ SERVICES: Final = (
     Service(name="approver", port=9103, planned=True, job="reviews decided"),
     Service(name="invoicer", port=9104, job="numbers, tax, due dates, documents"),
     Service(name="notifier", port=9105, job="documents and reminders delivered"),
-    Service(name="payment_matcher", port=9106, planned=True, job="money received, invoices settled"),
+    Service(
+        name="payment_matcher", port=9106, planned=True, job="money received, invoices settled"
+    ),
     Service(name="ledger_writer", port=9107, job="double-entry books; accounting told"),
     Service(name="dunning_scheduler", port=9108, job="when to remind, escalate, stop"),
     Service(name="reporter", port=9109, planned=True, job="read models and reports"),

@@ -1,5 +1,6 @@
-"""The command line: `colophon`. Exit code 0 when all is well, 1 when something in the input or the
-books is wrong, 2 for wrong use.
+"""The command line: `colophon`.
+
+Exit code 0 when all is well, 1 when something in the input or the books is wrong, 2 for wrong use.
 """
 
 import sys

@@ -152,7 +152,9 @@ def advance(by: Annotated[str, typer.Argument(help="As in 14d, 36h or 90m.")]) -
 
 def _clock() -> OffsetClock:
     settings = read_settings()
-    file = settings.clock_file or (None if settings.has_own_servers else settings.data_dir / "clock")
+    file = settings.clock_file or (
+        None if settings.has_own_servers else settings.data_dir / "clock"
+    )
     if file is None:
         msg = "only a local stack has a business clock; set COLOPHON_CLOCK_FILE to its file"
         raise ConfigurationError(msg)
@@ -164,7 +166,9 @@ def _show_endpoints(console: Console, system: LocalSystem, ports: dict[str, int]
     for name, port in ports.items():
         table.add_row(name, f"http://127.0.0.1:{port}/metrics, /livez, /readyz")
     table.add_row("kafka", system.settings.kafka_bootstrap_servers)
-    table.add_row("mail sink", f"127.0.0.1:{system.settings.smtp_port}, files in {system.mail.directory}")
+    table.add_row(
+        "mail sink", f"127.0.0.1:{system.settings.smtp_port}, files in {system.mail.directory}"
+    )
     console.print(table)
 
 

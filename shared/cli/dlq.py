@@ -27,7 +27,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 
 
 @app.command("list")
-def list_(  # noqa: PLR0913 -- each filter is an option
+def list_(
     *,
     service: Service = None,
     topic: Topic = None,
@@ -75,7 +75,7 @@ def show(
 
 
 @app.command("replay")
-def replay(  # noqa: PLR0913 -- each filter is an option
+def replay(
     ids: Ids = None,
     *,
     why: Why,
@@ -90,7 +90,7 @@ def replay(  # noqa: PLR0913 -- each filter is an option
 
 
 @app.command("discard")
-def discard(  # noqa: PLR0913 -- each filter is an option
+def discard(
     ids: Ids = None,
     *,
     why: Why,

@@ -1,4 +1,4 @@
-"""How each field type travels: its Avro schema, and the conversion to and from the plain Avro value.
+"""How each field type travels: its Avro schema, and the conversion to and from plain Avro.
 
 fastavro is given schemas without logical types, where decimals are bytes and times are integers:
 the same bytes, three times faster than its own Decimal path, and every conversion is exact.
@@ -184,6 +184,22 @@ def _array(item: Wire) -> Wire:
     )
 
 
+def _instant(micros: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError as error:
+        raise Invalid(
+            "time-out-of-range", "not a time of the years 1 to 9999", us=micros
+        ) from error
+
+
+def _day(days: int) -> date:
+    try:
+        return date.fromordinal(days + _EPOCH_DAY)
+    except (OverflowError, ValueError) as error:
+        raise Invalid("date-out-of-range", "not a date of the years 1 to 9999", day=days) from error
+
+
 _PRIMITIVES = {
     str: Wire("string"),
     int: Wire("long"),
@@ -192,25 +208,11 @@ _PRIMITIVES = {
     datetime: Wire(
         {"type": "long", "logicalType": "timestamp-micros"},
         lambda at: (at - _EPOCH) // _MICROSECOND,
-        lambda micros: _instant(micros),
+        _instant,
     ),
     date: Wire(
         {"type": "int", "logicalType": "date"},
         lambda day: day.toordinal() - _EPOCH_DAY,
-        lambda days: _day(days),
+        _day,
     ),
 }
-
-
-def _instant(micros: int) -> datetime:
-    try:
-        return _EPOCH + timedelta(microseconds=micros)
-    except OverflowError as error:
-        raise Invalid("time-out-of-range", "not a time of the years 1 to 9999", us=micros) from error
-
-
-def _day(days: int) -> date:
-    try:
-        return date.fromordinal(days + _EPOCH_DAY)
-    except (OverflowError, ValueError) as error:
-        raise Invalid("date-out-of-range", "not a date of the years 1 to 9999", day=days) from error

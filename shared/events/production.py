@@ -1,4 +1,4 @@
-"""What the shop floor says: partial usage, quality decisions, the completed job, and its metrics."""
+"""What the shop floor says: partial usage, quality decisions, completed jobs, their metrics."""
 
 from datetime import date
 from decimal import Decimal

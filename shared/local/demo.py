@@ -164,5 +164,9 @@ def _files(folders: Iterable[Path]) -> list[Path]:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description:38}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    columns = (
+        TextColumn("{task.description:38}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+    )
     return Progress(*columns, TimeElapsedColumn(), console=console)

@@ -90,7 +90,11 @@ class Server:
             raise LocalStackError(f"{self.name} cannot be started: {error}") from error
         finally:
             os.close(lock)
-        self._wait_until(launch.ready)
+        try:
+            self._wait_until(launch.ready)
+        except BaseException:
+            self.stop()
+            raise
         return launch
 
     def check(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from shared import topics
 from shared.clock import OffsetClock
@@ -44,7 +45,7 @@ class LocalSystem:
         self._changes = settings or {}
         self._stack = ExitStack()
 
-    def __enter__(self) -> "LocalSystem":
+    def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:

@@ -35,7 +35,7 @@ _COMMIT_EVERY_S = 1.0
 
 
 class Assignment:
-    """The partitions of one consumer instance, their claims, and what is paused for which reason."""
+    """The partitions of one consumer instance, their claims, and what is paused and why."""
 
     def __init__(self, settings: Settings, service: str, topics: Iterable[str]) -> None:
         self._service = service
@@ -68,8 +68,9 @@ class Assignment:
         self._at_end[place] = offset
 
     def look_up(self) -> Callable[[Connection], dict[Partition, Claim]] | None:
-        """What claims the newly assigned partitions in a transaction, once Kafka was asked for
-        their first offsets and their topics' ids; None when there is nothing to claim.
+        """What claims the newly assigned partitions in a transaction; None when there are none.
+
+        Kafka is asked for their first offsets and their topics' ids before, outside of it.
         """
         if not self._unclaimed:
             return None
@@ -120,7 +121,7 @@ class Assignment:
                 CONSUMER_FENCED.labels(self._service).inc()
 
     def commit(self, *, wait: bool) -> None:
-        """Copy our offsets to Kafka for the lag tools: now and then, or at once where it matters."""
+        """Copy our offsets to Kafka for the lag tools: now and then, or at once to `wait`."""
         reached = {
             place: max(claim.next_offset, self._at_end.get(place, 0))
             for place, claim in self.claims.items()
@@ -190,7 +191,8 @@ class Assignment:
         CONSUMER_PAUSED_PARTITIONS.labels(self._service, reason).set(count)
 
     def _low_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
-        asked = {TopicPartition(*place): OffsetSpec.earliest() for place in places}
+        first = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*place): first for place in places}
         try:
             answers = self._admin.list_offsets(asked, request_timeout=_ADMIN_TIMEOUT_S)
             return {(p.topic, p.partition): f.result().offset for p, f in answers.items()}

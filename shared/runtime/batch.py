@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import FrameType
+from typing import Self
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -90,7 +91,7 @@ class Outcome:
 class Batch:
     """Works off one batch on `connection`; the caller began the transaction and will commit it."""
 
-    def __init__(  # noqa: PLR0913 - the composition root passes each part once
+    def __init__(
         self,
         spec: ServiceSpec,
         codec: Codec,
@@ -108,7 +109,7 @@ class Batch:
         self._taken = taken or {}
 
     def live(self, arrivals: Sequence[Arrival]) -> Outcome:
-        """Records from Kafka: those whose lane is held queue behind its head, the rest are applied."""
+        """Records from Kafka: those of a held lane queue behind its head, the rest are applied."""
         outcome = Outcome()
         heads = held.shared_lanes(self._connection, (_lane(arrival) for arrival in arrivals))
         free = [arrival for arrival in arrivals if _lane(arrival) not in heads]
@@ -410,7 +411,7 @@ class _Watch:
         self._seconds = seconds
         self._works = threading.current_thread() is threading.main_thread()
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> Self:
         if self._works:
             self._before = signal.signal(signal.SIGALRM, self._ring)
         return self

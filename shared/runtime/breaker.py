@@ -37,7 +37,9 @@ class Breaker:
     longest_s: float = 120.0
     _trips: dict[Partition, _Trip] = field(default_factory=dict)
 
-    def tripped_by(self, totals: dict[Partition, int], dead: dict[Partition, int]) -> set[Partition]:
+    def tripped_by(
+        self, totals: dict[Partition, int], dead: dict[Partition, int]
+    ) -> set[Partition]:
         """The closed partitions in which this batch would dead-letter too large a share."""
         return {
             place

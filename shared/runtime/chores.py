@@ -36,7 +36,7 @@ class _Chore:
 class Chores:
     """The chores of one service instance, each on its interval, or at once while there is more."""
 
-    def __init__(  # noqa: PLR0913 - the loop hands over its parts once
+    def __init__(
         self,
         spec: ServiceSpec,
         settings: Settings,
@@ -44,6 +44,7 @@ class Chores:
         engine: Engine,
         codec: Codec,
         assignment: Assignment,
+        *,
         given_up: dict[tuple[str, int, int], Rejected],
     ) -> None:
         self._spec, self._settings, self._clock = spec, settings, clock

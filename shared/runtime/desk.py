@@ -71,7 +71,7 @@ class WorkerThread(threading.Thread):
         while not self._stop_asked.is_set():
             try:
                 done = self._worker.run(self._desk)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- logged, counted, tried again
                 reason = transient_reason(error) or "worker-bug"
                 CONSUMER_RETRIES.labels(self._service, reason).inc()
                 self._log.error("worker failed", reason=reason, exc_info=error)

@@ -99,7 +99,7 @@ def claim(
 
 
 def advance(connection: Connection, steps: Sequence[tuple[Claim, int]]) -> None:
-    """Move each claim to its next offset; raises `PartitionsLost` naming those that are not ours."""
+    """Move each claim to its next offset; `PartitionsLost` names those that are not ours."""
     if not steps:
         return
     ordered = sorted(steps, key=lambda step: step[0].place)

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, text
 from shared import metrics
 
 _HELD = text(
-    "SELECT state, coalesce(fact_kind, '') AS fact, count(*) AS count,"
+    "SELECT state, coalesce(fact_kind, '') AS fact, count(*) AS records,"
     " extract(epoch FROM now() - min(coalesce(first_failed_at, held_at))) AS age_s"
     " FROM held_record WHERE state IN ('waiting', 'dead', 'parked') GROUP BY 1, 2"
 )
@@ -20,13 +20,15 @@ def show(connection: Connection, service: str) -> None:
     """Set the gauges of held records and of the outbox."""
     rows = connection.execute(_HELD).all()
     for state in ("waiting", "dead", "parked"):
-        count = sum(row.count for row in rows if row.state == state)
+        count = sum(row.records for row in rows if row.state == state)
         metrics.DLQ_DEPTH.labels(service, state).set(count)
     metrics.WAITING_EVENTS.clear()
     for row in rows:
         if row.state == "waiting":
-            metrics.WAITING_EVENTS.labels(service, row.fact).set(row.count)
-    ages = {state: [float(r.age_s) for r in rows if r.state == state] for state in ("waiting", "dead")}
+            metrics.WAITING_EVENTS.labels(service, row.fact).set(row.records)
+    ages = {
+        state: [float(r.age_s) for r in rows if r.state == state] for state in ("waiting", "dead")
+    }
     metrics.WAITING_OLDEST_AGE.labels(service).set(max(ages["waiting"], default=0.0))
     metrics.DLQ_OLDEST_AGE.labels(service).set(max(ages["dead"], default=0.0))
     metrics.DLQ_PARKED_KEYS.labels(service).set(connection.execute(_KEYS).scalar_one())

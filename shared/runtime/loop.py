@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from confluent_kafka import KafkaError, Message
 from sqlalchemy import Connection, Engine
 
-from shared import metrics
+from shared import kafka, metrics
 from shared.clock import Clock, monotonic, system_now
 from shared.codec.codec import Codec
 from shared.errors import ColophonError, Rejected, Transient
@@ -59,7 +59,9 @@ class ConsumerLoop:
         self._log = logger()
         self.breaker = Breaker(settings.breaker_records_min, settings.breaker_share)
         self.assignment = Assignment(settings, spec.name, (t.name for t in consumed_by(spec.name)))
-        self.chores = Chores(spec, settings, clock, engine, codec, self.assignment, self._given_up)
+        self.chores = Chores(
+            spec, settings, clock, engine, codec, self.assignment, given_up=self._given_up
+        )
         self.is_stopping = False
         self.heartbeat_at = monotonic()
         self.database_ok = True
@@ -113,35 +115,33 @@ class ConsumerLoop:
 
     def _record(self, message: Message) -> Record | None:
         error = message.error()
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        place = (message.topic() or "", message.partition() or 0)
+        offset = message.offset() or 0
         if error is not None:
-            self._on_error(error, topic, partition, offset)
+            self._on_error(error, place, offset)
             return None
-        if topic is None or partition is None or offset is None:
-            return None
-        claim = self.assignment.claims.get((topic, partition))
+        claim = self.assignment.claims.get(place)
         if claim is None or offset < claim.next_offset:
             return None
-        value, key = message.value(), message.key()
         return Record(
-            topic=BY_NAME[topic],
-            partition=partition,
+            topic=BY_NAME[place[0]],
+            partition=place[1],
             offset=offset,
             timestamp_ms=message.timestamp()[1],
-            key=key if key is None or isinstance(key, bytes) else key.encode(),
-            value=value if value is None or isinstance(value, bytes) else value.encode(),
-            headers=tuple(message.headers() or ()),
+            key=_bytes(message.key()),
+            value=_bytes(message.value()),
+            headers=tuple(
+                (str(name), _bytes(value)) for name, value in list(message.headers() or ())
+            ),
         )
 
-    def _on_error(
-        self, error: KafkaError, topic: str | None, partition: int | None, offset: int | None
-    ) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:
-            self._ends[str(topic), partition or 0] = offset or 0
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise out_of_range(str(topic), partition or 0, offset or 0)
+    def _on_error(self, error: KafkaError, place: Partition, offset: int) -> None:
+        if error.code() == kafka.PARTITION_EOF:
+            self._ends[place] = offset
+        elif error.code() == kafka.OUT_OF_RANGE:
+            raise out_of_range(*place, offset)
         else:
-            self._log.warning("kafka", error=error.str(), topic=topic)
+            self._log.warning("kafka", error=error.str(), topic=place[0])
             if error.fatal():
                 raise Transient("kafka-fatal", error.str())
 
@@ -179,22 +179,8 @@ class ConsumerLoop:
             portion = records[: self._limit]
             try:
                 done = self._attempt(portion)
-            except PartitionsLost as error:
-                self._reconsider(error.lost)
-            except CommitInDoubt:
-                self._resolve()
-            except _Tripped as error:
-                self._trip(error)
-            except HandlerFailed as error:
-                self._count(error)
-                self._retry_later("handler", error)
-            except Exception as error:
-                reason = transient_reason(error)
-                if reason is None:
-                    raise
-                if reason in _LIMITS:
-                    self._limit = max(1, self._limit // 2)
-                self._retry_later(reason, error)
+            except Exception as error:  # noqa: BLE001 -- sorted by fate, the rest raised
+                self._survive(error)
             else:
                 records = records[done:]
                 self._recover()
@@ -202,6 +188,26 @@ class ConsumerLoop:
         for place in self._cut & self.assignment.claims.keys():
             self.assignment.rewind(place)
         self._cut.clear()
+
+    def _survive(self, error: Exception) -> None:
+        """Sort out why a batch failed and prepare the next attempt; raises what no retry mends."""
+        match error:
+            case PartitionsLost():
+                self._reconsider(error.lost)
+            case CommitInDoubt():
+                self._resolve()
+            case _Tripped():
+                self._trip(error)
+            case HandlerFailed():
+                self._count(error)
+                self._retry_later("handler", error)
+            case _:
+                reason = transient_reason(error)
+                if reason is None:
+                    raise error
+                if reason in _LIMITS:
+                    self._limit = max(1, self._limit // 2)
+                self._retry_later(reason, error)
 
     def _is_ours(self, record: Record) -> bool:
         claim = self.assignment.claims.get((record.topic.name, record.partition))
@@ -357,3 +363,7 @@ class ConsumerLoop:
         if due := self.breaker.half_open(monotonic()):
             self.assignment.resume(due, "breaker")
         metrics.DLQ_BREAKER_STATE.labels(self._spec.name).set(self.breaker.state)
+
+
+def _bytes(content: str | bytes | None) -> bytes | None:
+    return content.encode() if isinstance(content, str) else content

@@ -72,10 +72,11 @@ class ServiceProcess:
         self._loop.is_stopping = True
 
     def _stop(self) -> None:
-        for thread in (*self._workers, self._relay):
+        threads: list[WorkerThread | Relay] = [*self._workers, self._relay]
+        for thread in threads:
             thread.stop()
         until = monotonic() + _STOP_S
-        for thread in (*self._workers, self._relay):
+        for thread in threads:
             thread.join(max(0.0, until - monotonic()))
         self._health.stop()
         self._engine.dispose()
@@ -94,7 +95,7 @@ class ServiceProcess:
 
 
 def run_service(spec: ServiceSpec) -> NoReturn:
-    """Run `spec` against the configured servers; exits 0 after a clean stop, 1 or 2 with a reason."""
+    """Run `spec` against the configured servers; exits 0 when stopped, 1 or 2 with a reason."""
     try:
         settings = read_settings()
         configure(spec.name, settings.log_level)

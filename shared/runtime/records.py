@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from shared.codec.codec import Codec
-from shared.codec.codec import fingerprint
+from shared.codec.codec import Codec, fingerprint
 from shared.errors import Invalid, Rejected, Undecodable
 from shared.events.base import Event
 from shared.events.masterdata import Contact

@@ -41,7 +41,7 @@ _DELETE = "DELETE FROM outbox WHERE id = ANY(%s)"
 _QUARANTINE = "UPDATE outbox SET quarantined = %s WHERE id = %s"
 
 
-class _TooLarge(Exception):  # noqa: N818 - internal
+class _TooLarge(Exception):
     def __init__(self, row_id: int, reason: str) -> None:
         super().__init__(reason)
         self.row_id = row_id
@@ -129,7 +129,7 @@ class Relay(threading.Thread):
 
 
 def _send(producer: Producer, rows: Sequence[Any]) -> None:
-    """One Kafka transaction over `rows`, in order; raises `_TooLarge` naming the row, else Kafka's."""
+    """One Kafka transaction over `rows`, in order; `_TooLarge` names the row that is refused."""
     refused: list[tuple[int, KafkaError]] = []
     producer.begin_transaction()
     try:
@@ -147,7 +147,7 @@ def _send(producer: Producer, rows: Sequence[Any]) -> None:
         raise
 
 
-def _produce(  # noqa: PLR0913, PLR0917 - a record and where to note its refusal
+def _produce(  # noqa: PLR0917 - a record and where to note its refusal
     producer: Producer,
     row_id: int,
     topic: str,
@@ -176,8 +176,4 @@ def _produce(  # noqa: PLR0913, PLR0917 - a record and where to note its refusal
 
 def _is_fenced(error: KafkaException) -> bool:
     cause = error.args[0]
-    return isinstance(cause, KafkaError) and cause.code() in (
-        KafkaError._FENCED,
-        KafkaError.PRODUCER_FENCED,
-        KafkaError.INVALID_PRODUCER_EPOCH,
-    )
+    return isinstance(cause, KafkaError) and cause.code() in kafka.FENCED

@@ -30,7 +30,7 @@ consumer_offset = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("owner", Text, nullable=False),
     Column("topic_id", Text, nullable=False),
-    comment="Where this service goes on: the truth, of which Kafka's committed offset is a copy.",
+    comment="Where this service goes on: the truth; Kafka's committed offset is a copy.",
 )
 
 inbox = Table(
@@ -42,7 +42,7 @@ inbox = Table(
     Column("partition", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("applied_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
-    comment="Every fact that has had its effect, by message id, with a fingerprint of its content.",
+    comment="Every fact that has had its effect, with a fingerprint of its content.",
 )
 
 held_key = Table(
@@ -98,7 +98,7 @@ held_record = Table(
     CheckConstraint("decision IN ('replay', 'discard')", name="held_record_decision"),
     CheckConstraint("(state = 'waiting') <= (fact_kind IS NOT NULL)", name="held_record_waiting"),
     CheckConstraint("(state = 'dead') <= (code IS NOT NULL)", name="held_record_dead"),
-    comment="Records that wait, failed, or queue behind one that does; byte for byte, in order.",
+    comment="Records that wait or failed, or queue behind one; byte for byte, in order.",
 )
 Index(
     "held_record_lane",

@@ -30,7 +30,7 @@ class TakeUp:
     def run(
         self, connection: Connection, given_up: dict[tuple[str, int, int], Rejected]
     ) -> tuple[Outcome, bool]:
-        """One portion, in the caller's transaction: what became of it, and whether more is ready."""
+        """One portion, in the caller's transaction: what became of it, and is more ready."""
         lanes = held.claim(connection, LANES_MAX)
         if not lanes:
             return Outcome(), False
@@ -52,9 +52,7 @@ class TakeUp:
         more = len(lanes) == LANES_MAX or len(rows) > RECORDS_PER_LANE_MAX
         return outcome, more or bool(outcome.woken)
 
-    def _arrival(
-        self, queued: Queued, given_up: dict[tuple[str, int, int], Rejected]
-    ) -> Arrival:
+    def _arrival(self, queued: Queued, given_up: dict[tuple[str, int, int], Rejected]) -> Arrival:
         (arrival,) = arrive(self.codec, [queued.record])
         arrival = replace(arrival, lane=queued.lane)
         failure = given_up.get(queued.record.place)

@@ -1,4 +1,4 @@
-"""A transaction on a connection of its own, whose commit is either certain or said to be in doubt."""
+"""A transaction on a connection of its own, whose commit is certain or said to be in doubt."""
 
 from collections.abc import Callable
 from typing import TypeVar

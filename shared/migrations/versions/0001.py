@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("topic_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("topic", "partition"),
-        comment="Where this service goes on: the truth, of which Kafka's committed offset is a copy.",
+        comment="Where this service goes on: the truth; Kafka's committed offset is a copy.",
     )
     op.create_table(
         "held_key",
@@ -89,7 +89,7 @@ def upgrade() -> None:
             name="held_record_state",
         ),
         sa.PrimaryKeyConstraint("id"),
-        comment="Records that wait, failed, or queue behind one that does; byte for byte, in order.",
+        comment="Records that wait or failed, or queue behind one; byte for byte, in order.",
     )
     op.create_index("held_record_dead_letter", "held_record", ["dead_letter_id"], unique=False)
     op.create_index(
@@ -127,7 +127,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("message_id"),
-        comment="Every fact that has had its effect, by message id, with a fingerprint of its content.",
+        comment="Every fact that has had its effect, with a fingerprint of its content.",
     )
     op.create_table(
         "outbox",

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from shared import db, kafka
 from shared.clock import Clock, SystemClock, monotonic
-from shared.codec import Codec
+from shared.codec.codec import Codec
 from shared.events.base import Event
 from shared.identity import key_of, topic_of
 from shared.migrate import OWNER, bring_up

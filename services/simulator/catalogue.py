@@ -95,6 +95,9 @@ PROOF            | 24.00  | 9.50   | 1 | Contract proof                         
 AA-PAGE          | 15.00  | 7.40   | 1 | Author's alteration, per page          | Autorenkorrektur je Seite
 PACK             | 3.20   | 1.60   | 1 | Packing, per carton                    | Verpackung je Karton
 """  # noqa: E501 - a row is a line
+_CLICKS: Final = """
+CLICK-4C         | 0.021  | 0.012  | 1 | Digital colour impressions             | Digitaldrucke farbig
+"""  # noqa: E501 - a row is a line
 _HOURS: Final = """
 PREPRESS         | 72.00  | 41.00  | 1 | Prepress work                          | Druckvorstufe
 """
@@ -114,6 +117,7 @@ ITEMS: Final = {
         _items(Component.INK, Unit.KILOGRAM, _INKS),
         _items(Component.FINISHING, Unit.PIECE, _FINISHING),
         _items(Component.SERVICES, Unit.PIECE, _PIECES),
+        _items(Component.MACHINE, Unit.PIECE, _CLICKS),
         _items(Component.SERVICES, Unit.HOUR, _HOURS),
         _items(Component.SERVICES, Unit.LUMP_SUM, _OUTLAYS),
         _items(Component.SERVICES, Unit.SHEET, _HANDLING),
@@ -134,7 +138,7 @@ DEVICES: Final = {
         """
 XL106-5  | 180.00 | 112.00 | 12000 | Sheetfed offset press, 5 colours | Bogenoffset 5 Farben
 XL106-2  | 165.00 | 101.00 | 13000 | Sheetfed offset press, 2 colours | Bogenoffset 2 Farben
-HP7900   | 128.00 | 79.00  | 1900  | Digital press, sheets            | Digitaldruck Bogen
+HP7900   | 96.00  | 58.00  | 1900  | Digital press, sheets            | Digitaldruck Bogen
 LATEX800 | 84.00  | 46.00  | 28    | Wide-format printer              | Großformatdruck
 """.strip().splitlines(),
     )

@@ -3,12 +3,12 @@
 Each takes a completed job and returns another; nothing here knows how it will be billed.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
 
 from services.simulator.floor import operation
-from services.simulator.parties import HOUSES
 from services.simulator.planning import Work
 from shared.events.production import (
     Attribution,
@@ -16,6 +16,7 @@ from shared.events.production import (
     Component,
     CostType,
     Delivery,
+    GangShare,
     JobCompleted,
     Operation,
     Phase,
@@ -27,21 +28,17 @@ from shared.events.production import (
 REWORK = Attribution(cost_type=CostType.NON_CHARGEABLE, work_type=WorkType.REWORK, cause=Cause.SHOP)
 
 
-def alteration(job: JobCompleted) -> Attribution:
-    """The customer asked for a change after approval, on a change order."""
-    return Attribution(
-        cost_type=CostType.CHARGEABLE,
-        work_type=WorkType.ALTERATION,
-        cause=Cause.CUSTOMER,
-        change_order_ref=f"CO-{job.job_id}",
-    )
-
-
-def altered(job: JobCompleted, rng: Random) -> JobCompleted:
+def altered(job: JobCompleted, rng: Random, change_order_ref: str | None) -> JobCompleted:
     """Pages changed by the author after the proof."""
     pages = Decimal(rng.randrange(1, 9))
     done = operation(Work("AA-PAGE", pages), "op-alteration")
-    extra = done.model_copy(update={"planned": None, "attribution": alteration(job)})
+    attribution = Attribution(
+        cost_type=CostType.CHARGEABLE,
+        work_type=WorkType.ALTERATION,
+        cause=Cause.CUSTOMER,
+        change_order_ref=change_order_ref,
+    )
+    extra = done.model_copy(update={"planned": None, "attribution": attribution})
     return job.model_copy(update={"operations": (*job.operations, extra)})
 
 
@@ -77,6 +74,48 @@ def reworked(job: JobCompleted, rng: Random) -> JobCompleted:
     )
 
 
+def on_gang_sheet(job: JobCompleted, rng: Random) -> JobCompleted:
+    """Printed on one sheet with other customers' jobs: the floor reports the sheet as a whole."""
+    sheet_id = f"GANG-{job.job_id}"
+    others = rng.randrange(1, 4)
+    whole = Decimal(1 + others)
+    names = (job.job_id, *(f"{job.job_id}-G{number}" for number in range(1, others + 1)))
+    copies, area = job.items[0].delivered, Decimal("0.0622")
+    shares = tuple(
+        GangShare(sheet_id=sheet_id, job_id=name, copies=copies, area=area) for name in names
+    )
+    times = tuple(
+        planned.model_copy(update={"section": sheet_id, "hours": planned.hours * whole})
+        for planned in job.planned_times
+    )
+    return job.model_copy(
+        update={
+            "gang_shares": shares,
+            "resources": tuple(_times(resource, whole, sheet_id) for resource in job.resources),
+            "planned_times": times,
+            "phases": tuple(_longer(job.phases, int(whole), sheet_id)),
+        }
+    )
+
+
+def _times(resource: Resource, whole: Decimal, sheet_id: str) -> Resource:
+    figures = ("planned_good", "planned_waste", "actual_good", "actual_waste")
+    stated = {name: getattr(resource, name) for name in figures}
+    scaled = {name: value * whole for name, value in stated.items() if value is not None}
+    return resource.model_copy(update={"section": sheet_id, **scaled})
+
+
+def _longer(phases: Sequence[Phase], whole: int, sheet_id: str) -> Iterator[Phase]:
+    """The phases `whole` times as long, one after the other, ending when they did."""
+    spans = [((phase.end or phase.start) - phase.start) * whole for phase in phases]
+    start = (phases[-1].end or phases[-1].start) - sum(spans, timedelta())
+    for phase, span in zip(phases, spans, strict=True):
+        yield phase.model_copy(
+            update={"section": sheet_id, "start": start, "end": start + span, "good": None}
+        )
+        start += span
+
+
 def substituted(job: JobCompleted, other: str) -> JobCompleted:
     """The first stock was not there and `other` was printed on instead."""
 
@@ -93,6 +132,26 @@ def split_deliveries(job: JobCompleted, drops: int) -> JobCompleted:
     """Every delivery made in `drops` drops that sum to it."""
     deliveries = tuple(drop for whole in job.deliveries for drop in _drops(whole, drops))
     return job.model_copy(update={"deliveries": deliveries})
+
+
+def sent_to(job: JobCompleted, country: str, percent: int) -> JobCompleted:
+    """That much of every delivery sent to another country than the customer's."""
+    deliveries = tuple(
+        drop
+        for whole in job.deliveries
+        for drop in _apart(whole, country, whole.quantity * percent // 100)
+    )
+    return job.model_copy(update={"deliveries": deliveries})
+
+
+def _apart(whole: Delivery, country: str, quantity: Decimal) -> tuple[Delivery, Delivery]:
+    rest = {"quantity": whole.quantity - quantity}
+    part = {
+        "delivery_id": f"{whole.item_id}-2",
+        "quantity": quantity,
+        "ship_to_country": country,
+    }
+    return whole.model_copy(update=rest), whole.model_copy(update=part)
 
 
 def _drops(whole: Delivery, drops: int) -> tuple[Delivery, ...]:
@@ -152,9 +211,3 @@ def unknown_operation(job: JobCompleted) -> JobCompleted:
         actual=job.items[0].delivered,
     )
     return job.model_copy(update={"operations": (*job.operations, extra)})
-
-
-def money_of(job: JobCompleted) -> tuple[Decimal, str]:
-    """The factor from euro into the money of the house, and that money."""
-    house = HOUSES[job.legal_entity_id]
-    return house.factor, house.entity.currency

@@ -1,6 +1,6 @@
 """What really happened on the shop floor: the plan, and how far the day was from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -8,13 +8,14 @@ from random import Random
 from typing import Final
 
 from services.simulator.catalogue import ITEMS
-from services.simulator.planning import HUNDREDTH, Part, Plan, Print, Work, name_of
+from services.simulator.planning import CLICK, HUNDREDTH, Part, Plan, Print, Work, name_of
 from services.simulator.products import WIDE
 from shared.events.base import Unit
 from shared.events.production import (
     Attribution,
     Component,
     CostType,
+    Counter,
     Delivery,
     EndStatus,
     JobCompleted,
@@ -32,6 +33,7 @@ ORIGINAL: Final = Attribution(cost_type=CostType.CHARGEABLE, work_type=WorkType.
 _WHOLE: Final = Decimal(1)
 _GAP: Final = timedelta(minutes=10)
 _FINISHING: Final = timedelta(hours=3)
+_METER: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def completed(plan: Plan, day: Day, completed_at: datetime) -> JobCompleted:
         job_id=plan.job_id,
         revision=1,
         customer_id=plan.party.id,
-        order_ref=f"PO-{plan.job_id[-5:]}",
+        order_ref=plan.order_ref,
         estimate_ref=f"E-{plan.job_id}",
         description=plan.description,
         started_at=phases[0].start,
@@ -93,6 +95,7 @@ def completed(plan: Plan, day: Day, completed_at: datetime) -> JobCompleted:
             if hours
         ),
         operations=tuple(_operations(plan)),
+        counters=tuple(_counters(plan, day, phases)),
         deliveries=tuple(_delivery(plan, part, day, i) for i, part in enumerate(plan.parts, 1)),
     )
 
@@ -176,6 +179,31 @@ def _phases(plan: Plan, day: Day, end: datetime) -> Iterator[Phase]:
             attribution=ORIGINAL,
         )
         start += span + _GAP
+
+
+def _counters(plan: Plan, day: Day, phases: Sequence[Phase]) -> Iterator[Counter]:
+    """The digital press's meter, read before and after each run; it starts anew at a million."""
+    runs = {phase.section: phase for phase in phases if phase.status is PhaseStatus.RUN}
+    for part in plan.parts:
+        for printed in part.prints:
+            if printed.clicks:
+                run = runs[printed.name]
+                clicks = (printed.clicks * day.delivered).quantize(_WHOLE, ROUND_HALF_UP)
+                stood = Decimal(int(run.start.timestamp()) % _METER)
+                after = stood + clicks
+                yield _reading(printed, stood, run.start)
+                yield _reading(printed, after if after < _METER else clicks, run.start + _GAP)
+
+
+def _reading(printed: Print, reading: Decimal, at: datetime) -> Counter:
+    return Counter(
+        counter_id=f"{printed.name}-clicks",
+        device_id=printed.section.device,
+        kind=CLICK,
+        unit=Unit.PIECE,
+        reading=reading,
+        read_at=at,
+    )
 
 
 def _operations(plan: Plan) -> Iterator[Operation]:

@@ -11,7 +11,7 @@ from services.simulator.scene import Scene, Story
 Teller = Callable[[Scene], None]
 
 MIX: Final[tuple[tuple[Teller, int], ...]] = (
-    (plots.plain, 380),
+    (plots.plain, 333),
     (plots.reported, 100),
     (plots.actuals, 60),
     (plots.overs, 80),
@@ -21,6 +21,10 @@ MIX: Final[tuple[tuple[Teller, int], ...]] = (
     (plots.customer_paper, 20),
     (plots.delivered_in_drops, 50),
     (plots.mixed_vat, 20),
+    (plots.ganged, 20),
+    (plots.two_countries, 5),
+    (plots.small, 10),
+    (plots.long_invoice, 2),
     (plots.released_later, 20),
     (plots.corrected, 10),
     (plots.late_estimate, 10),
@@ -28,9 +32,11 @@ MIX: Final[tuple[tuple[Teller, int], ...]] = (
     (troubles.slow_press, 20),
     (troubles.under_delivered, 10),
     (troubles.without_estimate, 10),
+    (troubles.unordered_alteration, 5),
     (troubles.unknown_stock, 10),
     (troubles.unknown_operation, 10),
     (troubles.lapsed_agreement, 10),
+    (troubles.without_vat_id, 5),
     (troubles.failed, 15),
     (troubles.aborted, 10),
     (troubles.undecided, 5),

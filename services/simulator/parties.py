@@ -185,6 +185,7 @@ C-1011 | DE01 | Matterhorn Uhren AG | Bahnhofstrasse 77 | 8001 | Zürich | CH | 
 C-1012 | DE01 | Anna Leitner | Mariahilfer Zeile 9 | 1070 | Wien | AT | de_AT |  | 14 | consumer | Anna Leitner
 C-1013 | DE01 | Autohaus Prenzlau GmbH | Ringstraße 100 | 17291 | Prenzlau | DE | de_DE | DE567890129 | 7 | business | Torsten Mai
 C-1014 | DE01 | Hanse Logistik SE | Speicherkai 40 | 28195 | Bremen | DE | de_DE | DE678901231 | 45 | business+drop | Kreditoren
+C-1015 | DE01 | Småland Design AB | Storgatan 14 | 352 30 | Växjö | SE | sv_SE |  | 30 | business | Elin Lindqvist
 C-2001 | GB01 | Marlowe & Finch Ltd | 22 Theobald Row | WC1X 8PN | London | GB | en_GB | GB234567805 | 30 | business | Priya Nair
 C-2002 | GB01 | Thames Valley Museums Trust | 1 Riverside | RG1 8DB | Reading | GB | en_GB |  | 30 | charity | Owen Price
 C-2003 | GB01 | Harbour Lane Bakery | 7 Harbour Lane | BN1 1AA | Brighton | GB | en_GB |  | 14 | business | Grace Okafor
@@ -252,5 +253,7 @@ def _party(fields: list[str]) -> Party:
 
 
 PARTIES: Final = {party.id: party for party in _parties()}
+NO_VAT_ID: Final = "C-1015"
+"""A business in another member state that has not told its VAT id: its invoices wait for it."""
 PROMPT: Final = "C-1013"
 """The customer with the shortest terms, whose invoices are the first to be overdue."""

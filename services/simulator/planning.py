@@ -8,8 +8,8 @@ from typing import Final
 
 from services.simulator.catalogue import DEVICES, ITEMS
 from services.simulator.parties import HOUSES, House, Party
-from services.simulator.products import WEIGHED, WIDE, Product, Section
-from services.simulator.terms import RATES
+from services.simulator.products import DIGITAL, WEIGHED, WIDE, Product, Section
+from services.simulator.terms import RATES, SMALL
 from shared.events.base import Unit
 from shared.events.production import Component, PhaseStatus
 from shared.events.sales import EstimateAccepted, EstimateComponent, Quote
@@ -18,6 +18,7 @@ from shared.money import ZERO, round_money
 HUNDREDTH: Final = Decimal("0.01")
 _SETUP_HOURS: Final = {"LATEX800": Decimal("0.15"), "HP7900": Decimal("0.20")}
 _CLEANUP_HOURS: Final = {"LATEX800": ZERO, "HP7900": ZERO}
+CLICK: Final = "CLICK-4C"
 _CARTON: Final = Decimal(2500)
 UNDER_TOLERANCE: Final = Decimal(5)
 OVER_TOLERANCE: Final = Decimal(10)
@@ -25,7 +26,10 @@ OVER_TOLERANCE: Final = Decimal(10)
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """The planned printing of one section: material in `unit`, hours by status, ink in grams."""
+    """The planned printing of one section: material in `unit`, hours by status, ink in grams.
+
+    `clicks` are the impressions that the digital press counts: two sides of every sheet.
+    """
 
     section: Section
     name: str
@@ -35,6 +39,7 @@ class Print:
     waste: Decimal
     hours: tuple[tuple[PhaseStatus, Decimal], ...]
     ink_grams: Decimal
+    clicks: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Plan:
 
     job_id: str
     party: Party
+    order_ref: str
     parts: tuple[Part, ...]
     services: tuple[Work, ...]
 
@@ -122,6 +128,7 @@ def plan_print(rng: Random, section: Section, quantity: Decimal, name: str) -> P
             (PhaseStatus.CLEANUP, _CLEANUP_HOURS.get(section.device, Decimal("0.25"))),
         ),
         ink_grams=(section.grams * (good + waste) * thousandth).quantize(Decimal(1)),
+        clicks=2 * (good + waste) if section.device == DIGITAL else ZERO,
     )
 
 
@@ -141,7 +148,7 @@ def plan_job(rng: Random, job_id: str, party: Party, parts: tuple[Part, ...]) ->
         services.insert(1, Work("PLATE", Decimal(forms)))
     if rng.random() < 0.4:  # noqa: PLR2004 - two jobs in five have a contract proof
         services.insert(1, Work("PROOF", Decimal(1)))
-    return Plan(job_id, party, parts, tuple(services))
+    return Plan(job_id, party, f"PO-{rng.randrange(10_000, 99_999)}", parts, tuple(services))
 
 
 def any_product(rng: Random) -> Product:
@@ -173,6 +180,7 @@ def _add_print(sums: dict[Component, Decimal], house: House, printed: Print, par
     for status, hours in printed.hours:
         if hours:
             sums[Component.MACHINE] += _price(house, printed.section.device, hours, status)
+    sums[Component.MACHINE] += _price(house, CLICK, printed.clicks)
 
 
 def _net(house: House, work: Work) -> Decimal:
@@ -205,7 +213,7 @@ def estimate(plan: Plan, accepted_at: datetime) -> EstimateAccepted:
         ),
         net_total=total,
         quote=Quote(
-            price=total,
+            price=quoted_price(plan.house, total),
             quantity=quantity,
             run_on_price=round_money(total * Decimal("0.45") * 1000 / quantity, currency),
             run_on_per=Decimal(1000),
@@ -213,3 +221,10 @@ def estimate(plan: Plan, accepted_at: datetime) -> EstimateAccepted:
             under_tolerance=UNDER_TOLERANCE,
         ),
     )
+
+
+def quoted_price(house: House, total: Decimal) -> Decimal:
+    """A price as it is quoted: up to the next whole unit of money, and no less than the minimum."""
+    unit = Decimal(100) if house.entity.currency == "JPY" else Decimal(1)
+    whole = (total / unit).quantize(Decimal(1), ROUND_CEILING) * unit
+    return max(whole, SMALL[house.entity.currency])

@@ -3,6 +3,7 @@
 A plot tells a job's story on a scene; its name is the story's name.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -11,7 +12,7 @@ from services.simulator import changes
 from services.simulator.floor import Day, completed, usual_day
 from services.simulator.parties import PARTIES, PROMPT
 from services.simulator.planning import any_product, estimate, plan_job, plan_part
-from services.simulator.products import CARDS, FLYER, FOLDER
+from services.simulator.products import BOOK, CARDS, CATALOGUE, FLYER, FOLDER, LETTERHEAD
 from services.simulator.scene import Scene, anyone, decision, quoted, usual
 from services.simulator.terms import WITHOUT_ESTIMATE
 from shared.events.production import Component, JobCompleted, Quality, UsageReported
@@ -36,16 +37,21 @@ def plain(scene: Scene) -> None:
 
 
 def reported(scene: Scene) -> None:
-    """The press reports ink and time while it prints; the completed job repeats only the rest."""
+    """The press reports ink and make-ready by itself; the completed job repeats only the rest.
+
+    Topics keep no order among each other: the second report may come after the job.
+    """
     plan, job = usual(scene, scene.customer(anyone))
     scene.accept(plan, job)
     ink = tuple(r for r in job.resources if r.component is Component.INK)
     first = job.phases[0]
-    for number, (resources, phases) in enumerate(((ink, ()), ((), (first,))), 1):
-        at = (first.end or first.start) + timedelta(minutes=number)
-        scene.tell(at, _report(job, number, at, resources=resources, phases=phases))
+    at = (first.end or first.start) + timedelta(minutes=1)
+    scene.tell(at, _report(job, 1, at, phases=(first,)))
+    late = timedelta(minutes=scene.rng.choice((-90, -60, -30, 20)))
+    scene.tell(job.completed_at + late, _report(job, 2, job.completed_at + late, resources=ink))
     rest = tuple(r for r in job.resources if r not in ink)
-    scene.finish(job.model_copy(update={"resources": rest, "phases": job.phases[1:]}))
+    told = {"resources": rest, "phases": job.phases[1:], "reports_expected": 2}
+    scene.finish(job.model_copy(update=told))
 
 
 def _report(job: JobCompleted, number: int, at: datetime, **facts: object) -> UsageReported:
@@ -83,7 +89,7 @@ def altered(scene: Scene) -> None:
     """The author changed pages after the proof, on a change order."""
     plan, job = usual(scene, scene.customer(quoted))
     scene.accept(plan, job)
-    scene.finish(changes.altered(job, scene.rng))
+    scene.finish(changes.altered(job, scene.rng, f"CO-{job.job_id}"))
 
 
 def reworked(scene: Scene) -> None:
@@ -108,6 +114,52 @@ def customer_paper(scene: Scene) -> None:
     part = plan_part(rng, rng.choice((FLYER, FOLDER)), customer_paper=True)
     plan = plan_job(rng, scene.job_id, party, (part,))
     job = completed(plan, usual_day(rng), scene.ended_at(party))
+    scene.accept(plan, job)
+    scene.finish(job)
+
+
+def ganged(scene: Scene) -> None:
+    """Printed on one sheet with other customers' jobs."""
+    rng, party = scene.rng, scene.customer(anyone)
+    part = plan_part(rng, rng.choice((FLYER, FOLDER, LETTERHEAD)))
+    plan = plan_job(rng, scene.job_id, party, (part,))
+    job = completed(plan, usual_day(rng), scene.ended_at(party))
+    scene.accept(plan, job)
+    scene.finish(changes.on_gang_sheet(job, rng))
+
+
+def two_countries(scene: Scene) -> None:
+    """A part of an export is delivered at home, where it is taxed."""
+    plan, job = usual(scene, PARTIES[scene.rng.choice(("C-1011", "C-2006", "C-3003"))])
+    scene.accept(plan, job)
+    home = plan.house.entity.address.country
+    scene.finish(changes.sent_to(job, home, scene.rng.choice((20, 25, 40))))
+
+
+def small(scene: Scene) -> None:
+    """So small that the minimum charge holds."""
+    rng, party = scene.rng, scene.customer(lambda party: party.id in WITHOUT_ESTIMATE)
+    part = plan_part(rng, CARDS)
+    plan = plan_job(rng, scene.job_id, party, (part,))
+    cheap = replace(plan, services=tuple(work for work in plan.services if work.cost is None))
+    job = completed(cheap, usual_day(rng), scene.ended_at(party))
+    scene.finish(job.model_copy(update={"estimate_ref": None}))
+
+
+def long_invoice(scene: Scene) -> None:
+    """Three products on actual quantities: an invoice of several pages."""
+    rng, party = scene.rng, PARTIES["C-1003"]
+    products = (BOOK, CATALOGUE, CARDS)
+    parts = tuple(plan_part(rng, product, number=n) for n, product in enumerate(products, 1))
+    plan = plan_job(rng, scene.job_id, party, parts)
+    job = completed(plan, usual_day(rng), scene.ended_at(party))
+    scene.accept(plan, job)
+    scene.finish(job)
+
+
+def non_latin(scene: Scene) -> None:
+    """For a customer who writes in Greek, Bulgarian or Japanese."""
+    plan, job = usual(scene, PARTIES[scene.rng.choice(("C-1009", "C-1010", "C-3001"))])
     scene.accept(plan, job)
     scene.finish(job)
 

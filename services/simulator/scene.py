@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.simulator.floor import completed, usual_day
-from services.simulator.parties import HOUSES, PARTIES, Party
+from services.simulator.parties import HOUSES, NO_VAT_ID, PARTIES, Party
 from services.simulator.planning import Plan, any_product, estimate, plan_job, plan_part
 from services.simulator.products import LARGE
 from services.simulator.terms import LAPSED, ON_ACTUALS, WITHOUT_ESTIMATE
@@ -17,6 +17,10 @@ from shared.events.production import JobCompleted, Quality, QualityDecided
 
 LEAD: Final = timedelta(days=14)
 """No event of a job is older than this before its completion."""
+
+
+USUAL: Final = tuple(party for party in PARTIES.values() if party.id not in {LAPSED, NO_VAT_ID})
+"""Customers with whom all is in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Arrival:
 class Story:
     """What happened to one job, and on which billing path it must end.
 
-    `outcome` is a billing path in lower case with hyphens, or `not-billable`.
+    `outcome` is a billing path in lower case with hyphens; or `not-billable`; or `tax-hold`, priced
+    on a billable path and held back by the invoicer.
     """
 
     name: str
@@ -56,7 +61,7 @@ class Scene:
 
     def customer(self, choice: Callable[[Party], bool]) -> Party:
         """A customer for whom `choice` holds."""
-        return self.rng.choice([p for p in PARTIES.values() if p.id != LAPSED and choice(p)])
+        return self.rng.choice([p for p in USUAL if choice(p)])
 
     def ended_at(self, party: Party) -> datetime:
         """When the job ends: some second of the working day in the house's zone."""

@@ -23,7 +23,9 @@ from shared.events.production import Component
 from shared.money import round_money
 
 FIXED, ACTUALS = Basis.FIXED_QUOTE, Basis.RATE_CARD
-ON_ACTUALS: Final = frozenset({"C-1003", "C-1014", "C-2004", "C-2008", "C-3002"})
+ON_ACTUALS: Final = frozenset(
+    {"C-1003", "C-1004", "C-1007", "C-1014", "C-2004", "C-2008", "C-3001", "C-3002"}
+)
 """Customers billed by rate card on actual quantities; all others by fixed quote."""
 WITHOUT_ESTIMATE: Final = frozenset({"C-1014", "C-2008"})
 """Those of them whose jobs need no estimate."""
@@ -33,7 +35,8 @@ LAPSED: Final = "C-2009"
 LAPSED_ON: Final = date(2025, 1, 31)
 CAP_PERCENT: Final = Decimal(25)
 
-_SMALL: Final = {"EUR": Decimal(75), "GBP": Decimal(65), "JPY": Decimal(12000)}
+SMALL: Final = {"EUR": Decimal(180), "GBP": Decimal(150), "JPY": Decimal(28000)}
+"""The minimum charge for a job, by currency."""
 _COMPONENTS: Final = (
     Component.SUBSTRATE,
     Component.INK,
@@ -94,7 +97,7 @@ def agreement(party: Party) -> Agreement:
         basis=basis,
         rate_card_id=f"RC-{house.id}",
         discount_percent=DISCOUNTED.get(party.id, Decimal(0)),
-        minimum_charge=_SMALL[currency],
+        minimum_charge=SMALL[currency],
         thresholds=_thresholds(house),
         actuals_cap_percent=CAP_PERCENT,
         needs_estimate=party.id not in WITHOUT_ESTIMATE,
@@ -126,6 +129,7 @@ DE | *                | EU_CONSUMER | S  | 19  |              |
 DE | book             | EU_CONSUMER | S  | 7   |              |
 DE | *                | EU_BUSINESS | K  | 0   | VATEX-EU-IC  | Steuerfreie innergemeinschaftliche Lieferung / intra-Community supply
 DE | printing-service | EU_BUSINESS | AE | 0   | VATEX-EU-AE  | Steuerschuldnerschaft des Leistungsempfängers / reverse charge
+DE | printing-service | EXPORT      | O  | 0   | VATEX-EU-O   | Nicht im Inland steuerbare Leistung / outside the scope of German VAT
 DE | *                | EXPORT      | G  | 0   | VATEX-EU-G   | Steuerfreie Ausfuhrlieferung / export outside the EU
 DE | *                | EXEMPT      | E  | 0   | VATEX-EU-132 | Steuerfrei gegenüber begünstigten Einrichtungen
 GB | *                | DOMESTIC    | S  | 20  |              |

@@ -9,7 +9,7 @@ from decimal import Decimal
 from services.simulator import changes
 from services.simulator.catalogue import DEVICES
 from services.simulator.floor import Day, completed
-from services.simulator.parties import PARTIES
+from services.simulator.parties import NO_VAT_ID, PARTIES
 from services.simulator.planning import estimate, plan_job, plan_part
 from services.simulator.products import LARGE
 from services.simulator.scene import Scene, anyone, large, on_actuals, quoted, usual
@@ -57,6 +57,14 @@ def without_estimate(scene: Scene) -> None:
     scene.outcome = "review"
 
 
+def unordered_alteration(scene: Scene) -> None:
+    """The author changed pages and nobody wrote down who ordered it."""
+    plan, job = usual(scene, scene.customer(quoted))
+    scene.accept(plan, job)
+    scene.finish(changes.altered(job, scene.rng, None))
+    scene.outcome = "review"
+
+
 def unknown_stock(scene: Scene) -> None:
     """A stock that nobody has a price for."""
     plan, job = usual(scene, scene.customer(on_actuals))
@@ -79,6 +87,14 @@ def lapsed_agreement(scene: Scene) -> None:
     scene.accept(plan, job)
     scene.finish(job)
     scene.outcome = "hold"
+
+
+def without_vat_id(scene: Scene) -> None:
+    """A business in another member state whose VAT id nobody has: priced, but not yet invoiced."""
+    plan, job = usual(scene, PARTIES[NO_VAT_ID])
+    scene.accept(plan, job)
+    scene.finish(job)
+    scene.outcome = "tax-hold"
 
 
 def failed(scene: Scene) -> None:
@@ -135,5 +151,5 @@ def revised_after_issue(scene: Scene) -> None:
     plan, job = large(scene, scene.customer(quoted))
     scene.accept(plan, job)
     scene.finish(job)
-    again = changes.altered(job.model_copy(update={"revision": 2}), scene.rng)
+    again = changes.altered(job.model_copy(update={"revision": 2}), scene.rng, f"CO-{job.job_id}")
     scene.tell(job.completed_at + timedelta(days=2), again)

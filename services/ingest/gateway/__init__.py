@@ -1,0 +1,1 @@
+"""What touches the outside: files, and the parsers that read what strangers wrote."""

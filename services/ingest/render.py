@@ -1,0 +1,166 @@
+"""What each file became, for people (a table) and for programs (JSON)."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from services.ingest.domain.outcome import Failed, Nothing, Outcome, Produced
+from shared.events.base import Event
+from shared.events.masterdata import Contact
+from shared.events.production import JobCompleted, Phase, Resource, UsageReported
+from shared.identity import key_of, message_id, topic_of
+
+_LINES_MAX = 40
+_PERSONAL = ("name", "email")
+
+
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """One row for each file: what it is and what it became."""
+    found = Table(title="What each file became", show_lines=True, title_justify="left")
+    found.add_column("File", overflow="fold", max_width=40)
+    found.add_column("Became", overflow="fold", ratio=1)
+    for outcome in outcomes:
+        file = Group(Text(outcome.source), Text(outcome.kind, "dim"))
+        found.add_row(file, _became(outcome))
+    return found
+
+
+def closing(outcomes: Sequence[Outcome], fate: str) -> str:
+    """The sum of it all in a sentence; `fate` says what happened to the events."""
+    counts = summary([_file(outcome) for outcome in outcomes])
+    return (
+        f"{counts['files']} files: {counts['files_with_events']} became {counts['events']} events"
+        f" ({fate}), {counts['files_without']} nothing, {counts['files_in_error']} in error"
+    )
+
+
+def _became(outcome: Outcome) -> Group:
+    if isinstance(outcome, Failed):
+        return Group(*(Text(f"error: {fault}", "red") for fault in outcome.faults))
+    notes = [Text(f"note: {note}", "dim") for note in outcome.notes[:_LINES_MAX]]
+    if isinstance(outcome, Nothing):
+        return Group(Text(f"nothing: {outcome.reason}", "yellow"), *notes)
+    lines = [line for event in outcome.events for line in described(event)]
+    hidden = len(lines) - _LINES_MAX
+    shown = [Text(line, "" if line.startswith(" ") else "green") for line in lines[:_LINES_MAX]]
+    more = [Text(f"... and {hidden} lines more; --json shows all", "dim")] if hidden > 0 else []
+    return Group(*shown, *more, *notes)
+
+
+def described(event: Event) -> Iterator[str]:
+    """The event in a line, and below it the figures of a job in a line each."""
+    topic = topic_of(event)
+    yield f"{topic.name} {key_of(topic, event)}"
+    if isinstance(event, JobCompleted):
+        yield (
+            f"  revision {event.revision}, {event.end_status.value.lower()} at"
+            f" {event.completed_at.isoformat()}, quality {event.quality.value.lower()},"
+            f" customer {event.customer_id or 'not named'}"
+        )
+        for item in event.items:
+            yield (
+                f"  item {item.item_id}: {figure(item.ordered)} ordered,"
+                f" {figure(item.delivered)} delivered ({item.product_class})"
+            )
+        for drop in event.deliveries:
+            yield (
+                f"  drop {drop.delivery_id}: {figure(drop.quantity)} of item {drop.item_id}"
+                f" to {drop.ship_to_country or 'no country named'}"
+            )
+    if isinstance(event, UsageReported):
+        yield f"  from {event.sender_id}, message {event.message_id}"
+    if isinstance(event, JobCompleted | UsageReported):
+        yield from _figures(event)
+
+
+def _figures(event: JobCompleted | UsageReported) -> Iterator[str]:
+    yield from map(_resource, event.resources)
+    yield from map(_phase, event.phases)
+    for time in event.planned_times:
+        yield f"  planned {time.status.value}: {figure(time.hours)} h on {time.device_id or 'any'}"
+    for work in event.operations:
+        counts = f"planned {figure(work.planned)}, done {figure(work.actual)} {work.unit}"
+        yield f"  {work.component.value} {work.code}: {counts}"
+    for meter in event.counters:
+        yield f"  counter {meter.counter_id}: {figure(meter.reading)} {meter.unit} ({meter.kind})"
+    for share in event.gang_shares:
+        size = f"{figure(share.copies)} copies of area {figure(share.area)}"
+        yield f"  on sheet {share.sheet_id}: job {share.job_id} with {size}"
+
+
+def _resource(one: Resource) -> str:
+    name = " ".join(filter(None, (one.component.value, one.separation, one.product_id)))
+    place = ", ".join(filter(None, (one.section, one.side, one.lot_id and f"lot {one.lot_id}")))
+    planned = f"planned {figure(one.planned_good)} good, {figure(one.planned_waste)} waste"
+    used = f"used {figure(one.actual_good)} good, {figure(one.actual_waste)} waste"
+    instead = f" instead of {one.substitute_for}" if one.substitute_for else ""
+    where = f" ({place})" if place else ""
+    return f"  {name}{instead}{where}: {planned}; {used} {one.unit}"
+
+
+def _phase(one: Phase) -> str:
+    end = one.end.isoformat() if one.end else "still going on"
+    return f"  {one.status.value} on {one.device_id}: {one.start.isoformat()} to {end}"
+
+
+def figure(value: Decimal | None) -> str:
+    """A number as people write it; a dash where nothing is stated."""
+    return "-" if value is None else f"{value.normalize():f}"
+
+
+def as_json(outcomes: Iterable[Outcome], *, published: int) -> str:
+    """Everything, for programs; people in contact data stay out of it."""
+    files = [_file(outcome) for outcome in outcomes]
+    document = {"files": files, "summary": {**summary(files), "published": published}}
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _file(outcome: Outcome) -> dict[str, Any]:
+    head = {"file": outcome.source, "format": outcome.kind}
+    match outcome:
+        case Failed():
+            faults = [
+                {"line": one.line, "element": one.element, "message": one.message}
+                for one in outcome.faults
+            ]
+            return {**head, "outcome": "error", "faults": faults}
+        case Nothing():
+            return {
+                **head,
+                "outcome": "nothing",
+                "reason": outcome.reason,
+                "notes": list(outcome.notes),
+            }
+        case Produced():
+            events = [_event(event) for event in outcome.events]
+            return {**head, "outcome": "events", "events": events, "notes": list(outcome.notes)}
+
+
+def _event(event: Event) -> dict[str, Any]:
+    topic = topic_of(event)
+    hidden = set(_PERSONAL) if isinstance(event, Contact) else set()
+    return {
+        "topic": topic.name,
+        "key": key_of(topic, event),
+        "message_id": str(message_id(topic, event)),
+        "value": event.model_dump(mode="json", exclude=hidden, exclude_defaults=True),
+    }
+
+
+def summary(files: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many files became what, and how many events there are."""
+    kinds = [file["outcome"] for file in files]
+    counts = {kind: kinds.count(kind) for kind in ("events", "nothing", "error")}
+    total = sum(len(file.get("events", ())) for file in files)
+    return {
+        "files": len(kinds),
+        "files_with_events": counts["events"],
+        "files_without": counts["nothing"],
+        "files_in_error": counts["error"],
+        "events": total,
+    }

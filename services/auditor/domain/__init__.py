@@ -1,0 +1,1 @@
+"""The auditor's rules, pure: what must hold in the books, with arithmetic of their own."""

@@ -1,0 +1,1 @@
+"""What the auditor reads outside the database: topics, offsets, documents, mails."""

@@ -1,0 +1,1 @@
+"""Named queries over every service's schema, under the auditor's role, which may only read."""

@@ -1,6 +1,6 @@
 """A print shop's work as events: deterministic, any number of jobs, in the order of arrival."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Final
@@ -9,7 +9,8 @@ from services.simulator import mix, plots, troubles
 from services.simulator.logo import Logo, logo
 from services.simulator.mix import Teller
 from services.simulator.parties import HOUSES, PARTIES
-from services.simulator.scene import LEAD, Story
+from services.simulator.payments import payment_of
+from services.simulator.scene import LEAD, Arrival, Story
 from services.simulator.terms import (
     AGREEMENTS,
     RATE_CARDS,
@@ -19,9 +20,18 @@ from services.simulator.terms import (
 )
 from shared.events.base import Event
 
-__all__ = ["logos", "master_data", "simulate", "special_cases", "starting_for", "stories_of"]
+__all__ = [
+    "logos",
+    "master_data",
+    "payment_of",
+    "simulate",
+    "special_cases",
+    "starting_for",
+    "stories_of",
+]
 
-SETTLED_DAYS: Final = 4
+SETTLED: Final = timedelta(days=4)
+"""No event of a job comes later than this after the job's last day."""
 SPECIAL: Final[Mapping[str, Teller]] = {
     "straight-through": plots.plain,
     "actual-within-cap": troubles.within_cap,
@@ -74,7 +84,7 @@ def simulate(jobs: int, seed: int, *, starting: date) -> Iterator[Event]:
     same ones first. `starting_for` says when to start.
     """
     yield from master_data()
-    yield from _in_order(mix.stories(jobs, seed, starting))
+    yield from (arrival.event for arrival in in_order(mix.stories(jobs, seed, starting)))
 
 
 def stories_of(jobs: int, seed: int, *, starting: date) -> Iterator[Story]:
@@ -94,21 +104,24 @@ def special_cases(seed: int, *, starting: date) -> Mapping[str, Story]:
 def starting_for(jobs: int, until: date) -> date:
     """The last day to start `jobs` jobs on so that all their events arrive before `until`."""
     days = -(-jobs // mix.JOBS_A_DAY)
-    start = until - timedelta(days=SETTLED_DAYS)
-    while mix.working_day(start, days * mix.JOBS_A_DAY) > until - timedelta(days=SETTLED_DAYS):
+    start = until - SETTLED
+    while mix.working_day(start, days * mix.JOBS_A_DAY) > until - SETTLED:
         start -= timedelta(days=1)
     return start
 
 
-def _in_order(told: Iterator[Story]) -> Iterator[Event]:
-    """Merge stories by arrival, holding only those that are under way at the same time."""
-    heap: list[tuple[datetime, int, Event]] = []
+def in_order(told: Iterable[Story]) -> Iterator[Arrival]:
+    """The arrivals of all stories by time, holding only those that are under way together.
+
+    `told` are in the order of their last days; see `LEAD` and `SETTLED` for how far events reach.
+    """
+    heap: list[tuple[datetime, int, Arrival]] = []
     number = 0
     for story in told:
-        settled = story.arrivals[-1].at - 3 * LEAD
+        settled = story.arrivals[-1].at - LEAD - SETTLED
         for arrival in story.arrivals:
             number += 1
-            heappush(heap, (arrival.at, number, arrival.event))
+            heappush(heap, (arrival.at, number, arrival))
         while heap[0][0] < settled:
             yield heappop(heap)[2]
     while heap:

@@ -1,9 +1,11 @@
 """Connections to PostgreSQL: one engine per role and use, with the limits the runtime relies on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg.types.string import TextLoader
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 from shared.settings import Settings
@@ -44,6 +46,19 @@ def engine(
     )
     event.listen(made, "connect", _prepare)
     return made
+
+
+@contextmanager
+def transaction(
+    settings: Settings, role: str, *, search_path: str | None = None
+) -> Iterator[Connection]:
+    """One transaction on a connection of its own: for commands, not for services."""
+    own = engine(settings, role, pool_size=1, search_path=search_path)
+    try:
+        with own.begin() as connection:
+            yield connection
+    finally:
+        own.dispose()
 
 
 def _prepare(connection: Any, record: object) -> None:  # noqa: ANN401 - a psycopg connection

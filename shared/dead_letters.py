@@ -96,12 +96,12 @@ class Filter:
 
 def find(settings: Settings, wanted: Filter) -> list[DeadLetter]:
     """The dead letters that `wanted` describes, oldest first, service by service."""
-    return [letter for name in _services(wanted) for letter in _find(settings, name, wanted)]
+    return [letter for name in _services(wanted) for letter in find_in(settings, name, wanted)]
 
 
 def content(settings: Settings, letter: DeadLetter, *, redact: bool) -> Content:
     """The content of one dead letter; personal data is left out when `redact`."""
-    with db.engine(settings, OPERATOR, search_path=letter.service).connect() as connection:
+    with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
         row = connection.execute(_SHOW, {"id": letter.id}).one()
     if redact and row.topic.startswith(_PERSONAL):
         hidden = "(personal data; --reveal shows it)"
@@ -119,7 +119,7 @@ def decide(
     done = 0
     for service in sorted({letter.service for letter in letters}):
         ids = [letter.id for letter in letters if letter.service == service]
-        with db.engine(settings, OPERATOR, search_path=service).begin() as connection:
+        with db.transaction(settings, OPERATOR, search_path=service) as connection:
             done += _decide(connection, ids, decision, who, why)
     return done
 
@@ -139,7 +139,8 @@ def _services(wanted: Filter) -> list[str]:
     return [s.name for s in consumers() if wanted.service in (None, s.name)]
 
 
-def _find(settings: Settings, service: str, wanted: Filter) -> list[DeadLetter]:
+def find_in(settings: Settings, service: str, wanted: Filter) -> list[DeadLetter]:
+    """The dead letters of one service, oldest first."""
     parameters = {
         "states": list(_EVERY if wanted.closed else _OPEN),
         "topic": wanted.topic,
@@ -147,7 +148,7 @@ def _find(settings: Settings, service: str, wanted: Filter) -> list[DeadLetter]:
         "key": None if wanted.key is None else wanted.key.encode(),
         "limit": wanted.limit,
     }
-    with db.engine(settings, OPERATOR, search_path=service).connect() as connection:
+    with db.transaction(settings, OPERATOR, search_path=service) as connection:
         rows = connection.execute(_LIST, parameters).all()
     return [
         DeadLetter(

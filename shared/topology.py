@@ -155,7 +155,7 @@ TOPICS: Final = (
         "legal-entity",
         masterdata.LegalEntity,
         "{legal_entity_id}@{version}",
-        ("metrics_extractor", "invoicer", "notifier"),
+        ("metrics_extractor", "invoicer"),
         versioned_by="legal entity",
     ),
     _master(
@@ -276,7 +276,13 @@ TOPICS: Final = (
         key_why="it changes the story of the original invoice",
         business_key=("legal_entity_id", "credit_note_id"),
         producers=("invoicer",),
-        consumers=("ledger_writer", "dunning_scheduler", "payment_matcher", "reporter"),
+        consumers=(
+            "notifier",
+            "ledger_writer",
+            "dunning_scheduler",
+            "payment_matcher",
+            "reporter",
+        ),
         max_message_bytes=4096 * KIB,
     ),
     Topic(
@@ -340,7 +346,7 @@ TOPICS: Final = (
         key_why="a dispute opens before it is resolved",
         business_key=("legal_entity_id", "dispute_id"),
         producers=("gateway", "ingest"),
-        consumers=("dunning_scheduler", "reporter"),
+        consumers=("dunning_scheduler", "notifier", "reporter"),
     ),
     Topic(
         name="disputes.dispute-resolved.v1",
@@ -349,7 +355,7 @@ TOPICS: Final = (
         key_why="a dispute opens before it is resolved",
         business_key=("legal_entity_id", "dispute_id"),
         producers=("gateway", "ingest"),
-        consumers=("dunning_scheduler", "reporter"),
+        consumers=("dunning_scheduler", "notifier", "reporter"),
     ),
     Topic(
         name="accounting.invoice-posted.v1",

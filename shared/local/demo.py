@@ -122,12 +122,11 @@ def _settle(settings: Settings, what: str, jobs: int, console: Console) -> None:
 
 def _await_reminders(settings: Settings) -> None:
     """The scheduler looks at the clock once a second: wait until it has seen the new time."""
-    engine, deadline, rest = db.engine(settings, AUDITOR), monotonic() + SETTLE_S, Waiter()
+    deadline, rest = monotonic() + SETTLE_S, Waiter()
     query = text("SELECT count(*) FROM dunning_scheduler.reminder")
     while True:
-        with engine.connect() as connection:
+        with db.transaction(settings, AUDITOR) as connection:
             if connection.execute(query).scalar_one():
-                engine.dispose()
                 return
         if monotonic() > deadline:
             raise Transient("demo", "no reminder fell due")
@@ -143,11 +142,9 @@ def _name_documents(settings: Settings) -> Path:
         "SELECT i.invoice_number, d.sha256 FROM invoicer.document d"
         " JOIN invoicer.invoice i USING (invoice_id) WHERE d.sha256 IS NOT NULL"
     )
-    engine = db.engine(settings, AUDITOR)
-    with engine.connect() as connection:
+    with db.transaction(settings, AUDITOR) as connection:
         for number, digest in connection.execute(query):
             (folder / f"{number}.pdf").write_bytes(store.get(digest))
-    engine.dispose()
     return folder
 
 

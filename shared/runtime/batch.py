@@ -4,15 +4,11 @@ Applied, duplicate, conflict, rejected, waiting or parked; nothing else can happ
 here. A handler's bug and a database's refusal are traced to their record.
 """
 
-import signal
-import threading
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import FrameType
-from typing import Self
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -29,6 +25,7 @@ from shared.outbox import Outgoing
 from shared.retry import is_data_error, transient_reason
 from shared.runtime.records import Arrival, headers_json
 from shared.runtime.service import Fact, ServiceSpec
+from shared.runtime.watch import Watch
 from shared.store import Store
 from shared.topology import BY_NAME
 
@@ -42,10 +39,6 @@ class HandlerFailed(ColophonError):
         super().__init__(f"{type(cause).__name__}: {cause}")
         self.arrival = arrival
         self.cause = cause
-
-
-class HandlerTimeout(ColophonError):
-    """A handler ran longer than a record may take."""
 
 
 @dataclass
@@ -170,7 +163,7 @@ class Batch:
         if fresh:
             store.prefetch(fresh)
         now = self._clock.now()
-        with _Watch(self._record_limit_s) as watch:
+        with Watch(self._record_limit_s) as watch:
             for arrival in arrivals:
                 if _lane(arrival) in outcome.blocked:
                     outcome.parked.append(arrival)
@@ -402,36 +395,3 @@ def _copy(service: str, arrival: Arrival) -> Outgoing:
     added = tuple((name, str(value).encode("latin-1", "replace")) for name, value in facts.items())
     topic = BY_NAME[record.topic.name].dead_letters(service)
     return Outgoing(topic, record.key, record.value, headers_json((*record.headers, *added)))
-
-
-class _Watch:
-    """Breaks into a handler that runs too long; only the main thread can be broken into."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._works = threading.current_thread() is threading.main_thread()
-
-    def __enter__(self) -> Self:
-        if self._works:
-            self._before = signal.signal(signal.SIGALRM, self._ring)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._works:
-            self.stop()
-            signal.signal(signal.SIGALRM, self._before)
-
-    def start(self) -> None:
-        """A record starts."""
-        if self._works:
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
-
-    def stop(self) -> None:
-        """It ended in time."""
-        if self._works:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _ring(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        msg = f"the handler ran longer than {self._seconds} s"
-        raise HandlerTimeout(msg)

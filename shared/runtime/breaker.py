@@ -4,7 +4,8 @@ A poisoned record is one of many; when most of them fail, the fault is ours or t
 dead-lettering everything helps nobody. An open breaker lets one record through now and then.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -29,25 +30,40 @@ class _Trip:
 
 @dataclass
 class Breaker:
-    """One breaker per partition: opens at `share` of at least `records_min` records of a batch."""
+    """One breaker per partition.
+
+    It opens where `share` of at least `records_min` records of a batch fail, or as many in a row.
+    """
 
     records_min: int
     share: float
     first_s: float = 5.0
     longest_s: float = 120.0
     _trips: dict[Partition, _Trip] = field(default_factory=dict)
+    _streaks: dict[Partition, int] = field(default_factory=dict)
 
-    def tripped_by(
-        self, totals: dict[Partition, int], dead: dict[Partition, int]
-    ) -> set[Partition]:
-        """The closed partitions in which this batch would dead-letter too large a share."""
-        return {
+    def tripped_by(self, fates: Sequence[tuple[Partition, bool]]) -> set[Partition]:
+        """The closed partitions that this batch would trip; a fate is (partition, is dead)."""
+        totals = Counter(place for place, _ in fates)
+        dead = Counter(place for place, is_dead in fates if is_dead)
+        crowded = {
             place
             for place, count in dead.items()
-            if place not in self._trips
-            and totals[place] >= self.records_min
-            and count >= self.share * totals[place]
+            if totals[place] >= self.records_min and count >= self.share * totals[place]
         }
+        streaks = {p for p, n in self._after(fates).items() if n >= self.records_min}
+        return (crowded | streaks) - self._trips.keys()
+
+    def note(self, fates: Sequence[tuple[Partition, bool]]) -> None:
+        """The batch is committed: remember how many in a row have failed."""
+        self._streaks.update(self._after(fates))
+
+    def _after(self, fates: Sequence[tuple[Partition, bool]]) -> dict[Partition, int]:
+        streaks: dict[Partition, int] = {}
+        for place, is_dead in fates:
+            before = streaks.get(place, self._streaks.get(place, 0))
+            streaks[place] = before + 1 if is_dead else 0
+        return streaks
 
     def open(self, places: Iterable[Partition], now: float) -> None:
         """Open for these partitions, each time longer until one of their records succeeds."""
@@ -69,11 +85,12 @@ class Breaker:
     def close(self, place: Partition) -> None:
         """A record of `place` had its effect."""
         self._trips.pop(place, None)
+        self._streaks.pop(place, None)
 
     def forget(self, places: Iterable[Partition]) -> None:
         """These partitions are another's now."""
         for place in places:
-            self._trips.pop(place, None)
+            self.close(place)
 
     @property
     def state(self) -> State:

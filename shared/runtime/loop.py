@@ -17,13 +17,14 @@ from shared.logging import logger
 from shared.retry import Backoff, transient_reason
 from shared.runtime import fence
 from shared.runtime.assignment import Assignment, out_of_range
-from shared.runtime.batch import Batch, HandlerFailed, HandlerTimeout, Outcome
+from shared.runtime.batch import Batch, HandlerFailed, Outcome
 from shared.runtime.breaker import Breaker
 from shared.runtime.chores import Chores, count_outcome
 from shared.runtime.fence import Claim, Partition, PartitionsLost
 from shared.runtime.records import Arrival, Record, arrive, ce_time
 from shared.runtime.service import ServiceSpec
 from shared.runtime.transaction import CommitInDoubt, transact
+from shared.runtime.watch import HandlerTimeout
 from shared.settings import Settings
 from shared.topology import BY_NAME, consumed_by
 
@@ -251,14 +252,13 @@ class ConsumerLoop:
         return [(self.assignment.claims[place], end) for place, end in ends.items()]
 
     def _judge(self, arrivals: Sequence[Arrival], outcome: Outcome) -> None:
-        totals = Counter((a.record.topic.name, a.record.partition) for a in arrivals)
-        dead = Counter((a.record.topic.name, a.record.partition) for a in outcome.dead)
-        if tripped := self.breaker.tripped_by(totals, dead):
+        if tripped := self.breaker.tripped_by(_fates(arrivals, outcome)):
             raise _Tripped(tripped)
 
     def _settle(self, arrivals: Sequence[Arrival], outcome: Outcome, started: float) -> None:
         """The batch is committed: note it, and let the breaker know."""
         name, now = self._spec.name, system_now()
+        self.breaker.note(_fates(arrivals, outcome))
         for arrival in outcome.applied:
             self.breaker.close((arrival.record.topic.name, arrival.record.partition))
         for arrival in outcome.dead:
@@ -363,6 +363,14 @@ class ConsumerLoop:
         if due := self.breaker.half_open(monotonic()):
             self.assignment.resume(due, "breaker")
         metrics.DLQ_BREAKER_STATE.labels(self._spec.name).set(self.breaker.state)
+
+
+def _fates(arrivals: Sequence[Arrival], outcome: Outcome) -> list[tuple[Partition, bool]]:
+    """Each record's partition and whether it is dead; what is parked does not count."""
+    dead = {arrival.record.place for arrival in outcome.dead}
+    parked = {arrival.record.place for arrival in outcome.parked}
+    records = [arrival.record for arrival in arrivals if arrival.record.place not in parked]
+    return [((r.topic.name, r.partition), r.place in dead) for r in records]
 
 
 def _bytes(content: str | bytes | None) -> bytes | None:

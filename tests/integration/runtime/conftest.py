@@ -1,6 +1,6 @@
 """The echo service on real servers: in this process, step by step, or as processes to kill."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import text
 from shared import db, kafka
 from shared.clock import Clock, SystemClock, monotonic
 from shared.codec.codec import Codec
+from shared.dead_letters import DeadLetter, Filter, find_in
 from shared.events.base import Event
 from shared.identity import key_of, topic_of
 from shared.migrate import OWNER, bring_up
@@ -63,8 +64,13 @@ class Echo:
 
     def raw(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Publish bytes."""
+        self.raws([(topic, key, value)])
+
+    def raws(self, records: Iterable[tuple[str, bytes | None, bytes | None]]) -> None:
+        """Publish bytes, at once."""
         producer = Producer(kafka.producer(self.settings))
-        producer.produce(topic, value, key)
+        for topic, key, value in records:
+            producer.produce(topic, value, key)
         assert producer.flush(10) == 0
 
     def query(self, sql: str, **parameters: object) -> Sequence[Any]:
@@ -76,6 +82,10 @@ class Echo:
     def subjects(self) -> dict[str, str]:
         """Versions by subject, in the order of their effect."""
         return {row.subject_id: row.versions for row in self.query("SELECT * FROM subject")}
+
+    def letters(self, wanted: Filter) -> list[DeadLetter]:
+        """Dead letters, as the operator sees them."""
+        return find_in(self.settings, SPEC.name, wanted)
 
     def held(self) -> list[tuple[str, str | None]]:
         """State and reason of every held record, in order."""

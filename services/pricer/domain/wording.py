@@ -72,11 +72,6 @@ def number(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def measure(quantity: Decimal, unit: str) -> str:
-    """A quantity with its unit in words: 5,200 sheets; a code outside the trade's stays a code."""
-    return f"{number(quantity)} {unit_name(unit)}"
-
-
 def unit_name(unit: str) -> str:
     """A UN/ECE code in words: ST is sheets."""
     return _UNITS.get(unit, unit)  # type: ignore[call-overload, no-any-return]

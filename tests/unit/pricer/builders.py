@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 from services.pricer import domain
 from services.pricer.domain import Known, Terms
@@ -49,8 +48,8 @@ BY_CUSTOMER = Attribution(cause=Cause.CUSTOMER)
 REWORK = Attribution(cost_type=CostType.NON_CHARGEABLE, work_type=WorkType.REWORK)
 
 
-def customer(**changes: Any) -> Customer:
-    values: dict[str, Any] = {
+def customer(**changes: object) -> Customer:
+    values: dict[str, object] = {
         "customer_id": "C-1",
         "version": 1,
         "valid_from": date(2024, 1, 1),
@@ -62,11 +61,11 @@ def customer(**changes: Any) -> Customer:
         "contact_id": "P-1",
         "payment_terms": PaymentTerms(net_days=14),
     }
-    return Customer(**values | changes)
+    return Customer.model_validate(values | changes)
 
 
-def agreement(**changes: Any) -> Agreement:
-    values: dict[str, Any] = {
+def agreement(**changes: object) -> Agreement:
+    values: dict[str, object] = {
         "legal_entity_id": "LE-1",
         "agreement_id": "A-1",
         "version": 1,
@@ -77,7 +76,7 @@ def agreement(**changes: Any) -> Agreement:
         "basis": Basis.RATE_CARD,
         "rate_card_id": "RC-1",
     }
-    return Agreement(**values | changes)
+    return Agreement.model_validate(values | changes)
 
 
 def rate(
@@ -109,8 +108,8 @@ RATES = (
 )
 
 
-def rate_card(lines: Iterable[RateLine] = RATES, **changes: Any) -> RateCard:
-    values: dict[str, Any] = {
+def rate_card(lines: Iterable[RateLine] = RATES, **changes: object) -> RateCard:
+    values: dict[str, object] = {
         "legal_entity_id": "LE-1",
         "rate_card_id": "RC-1",
         "version": 1,
@@ -119,13 +118,11 @@ def rate_card(lines: Iterable[RateLine] = RATES, **changes: Any) -> RateCard:
         "currency": "EUR",
         "lines": tuple(lines),
     }
-    return RateCard(**values | changes)
+    return RateCard.model_validate(values | changes)
 
 
-def metric(
-    component: Component, code: str, unit: str, billable: str, **changes: Any
-) -> Metric:
-    values: dict[str, Any] = {
+def metric(component: Component, code: str, unit: str, billable: str, **changes: object) -> Metric:
+    values: dict[str, object] = {
         "metric_id": f"{component}-{code}-{changes.get('status', '')}-{billable}",
         "component": component,
         "code": code,
@@ -134,10 +131,10 @@ def metric(
         "actual_good": D(billable),
         "billable": D(billable),
     }
-    return Metric(**values | changes)
+    return Metric.model_validate(values | changes)
 
 
-def outlay(code: str, cost: str, **changes: Any) -> Metric:
+def outlay(code: str, cost: str, **changes: object) -> Metric:
     return metric(Component.SERVICES, code, Unit.LUMP_SUM, "1", outlay=D(cost), **changes)
 
 
@@ -151,8 +148,8 @@ WORKED = (
 """The job of the handbook's rate-card figure: 442.00 + 96.90 + 135.00 + 288.00 + 120.00."""
 
 
-def item(ordered: int = 10_000, delivered: int | None = None, **changes: Any) -> JobItem:
-    values: dict[str, Any] = {
+def item(ordered: int = 10_000, delivered: int | None = None, **changes: object) -> JobItem:
+    values: dict[str, object] = {
         "item_id": "1",
         "description": "Leaflet",
         "product_class": "leaflet",
@@ -161,20 +158,20 @@ def item(ordered: int = 10_000, delivered: int | None = None, **changes: Any) ->
         "unit": PIECES,
         "ship_to_country": "DE",
     }
-    return JobItem(**values | changes)
+    return JobItem.model_validate(values | changes)
 
 
-def delivery(item_id: str, quantity: int, **changes: Any) -> Delivery:
-    values: dict[str, Any] = {
+def delivery(item_id: str, quantity: int, **changes: object) -> Delivery:
+    values: dict[str, object] = {
         "delivery_id": f"{item_id}-{quantity}-{changes}",
         "item_id": item_id,
         "quantity": D(quantity),
     }
-    return Delivery(**values | changes)
+    return Delivery.model_validate(values | changes)
 
 
-def job(metrics: Iterable[Metric] = WORKED, **changes: Any) -> MetricsExtracted:
-    values: dict[str, Any] = {
+def job(metrics: Iterable[Metric] = WORKED, **changes: object) -> MetricsExtracted:
+    values: dict[str, object] = {
         "legal_entity_id": "LE-1",
         "job_id": "J-1",
         "revision": 1,
@@ -187,7 +184,7 @@ def job(metrics: Iterable[Metric] = WORKED, **changes: Any) -> MetricsExtracted:
         "items": (item(),),
         "metrics": tuple(metrics),
     }
-    return MetricsExtracted(**values | changes)
+    return MetricsExtracted.model_validate(values | changes)
 
 
 ESTIMATED: Mapping[Component, str] = {
@@ -199,10 +196,10 @@ ESTIMATED: Mapping[Component, str] = {
 
 
 def estimate(
-    components: Mapping[Component, str] | None = None, **changes: Any
+    by_component: Mapping[Component, str] | None = None, **changes: object
 ) -> EstimateAccepted:
-    parts = ESTIMATED if components is None else components
-    values: dict[str, Any] = {
+    parts = ESTIMATED if by_component is None else by_component
+    values: dict[str, object] = {
         "legal_entity_id": "LE-1",
         "estimate_id": "E-1",
         "job_id": "J-1",
@@ -215,11 +212,11 @@ def estimate(
         ),
         "net_total": sum(map(D, parts.values()), D(0)),
     }
-    return EstimateAccepted(**values | changes)
+    return EstimateAccepted.model_validate(values | changes)
 
 
-def quote(**changes: Any) -> Quote:
-    values: dict[str, Any] = {
+def quote(**changes: object) -> Quote:
+    values: dict[str, object] = {
         "price": D("1850.00"),
         "quantity": D(10_000),
         "run_on_price": D("120.00"),
@@ -227,12 +224,12 @@ def quote(**changes: Any) -> Quote:
         "over_tolerance": D(5),
         "under_tolerance": D(5),
     }
-    return Quote(**values | changes)
+    return Quote.model_validate(values | changes)
 
 
-def quoted(quoted_price: Quote | None = None, **changes: Any) -> EstimateAccepted:
+def quoted(quoted_price: Quote | None = None, **changes: object) -> EstimateAccepted:
     """An estimate with a fixed quote whose components are those of the worked job."""
-    return estimate(quote=quoted_price or quote(), **changes)
+    return estimate(None, quote=quoted_price or quote(), **changes)
 
 
 def threshold(component: Component | None, absolute: str, percent: str) -> Threshold:

@@ -30,6 +30,9 @@ ARCHIVES_MAX = 3
 STOP_SECONDS_MAX = 120.0  # the archive is written while the JVM ends
 CLIENT_SECONDS_MAX = 10.0
 
+# Java 25 warns at each start of stubs that it makes anew because two of them share a hash.
+QUIET = ("-Xlog:aot=error", "-Xlog:aot+codecache+stubs=error")
+
 
 def archived(runtime: Runtime, java: Java, report: Callable[[str], None]) -> Runtime:
     """`runtime` with the option to use the archive, which is made now if it is missing.
@@ -47,7 +50,7 @@ def archived(runtime: Runtime, java: Java, report: Callable[[str], None]) -> Run
             return runtime
     except (LocalStackError, KafkaException, OSError):
         return runtime
-    return replace(runtime, java=[*runtime.java, f"-XX:AOTCache={archive}"])
+    return replace(runtime, java=[*runtime.java, f"-XX:AOTCache={archive}", *QUIET])
 
 
 def _digest(runtime: Runtime, java: Java) -> str:

@@ -24,6 +24,7 @@ from shared.local.server import ENVIRONMENT, Launch, Server
 FORMAT_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
 
+# Idle: an empty record every half second, for quorums of several, is a third of the idle load.
 # Memory: 128 MB of dedupe buffer is the default of the log cleaner alone, a third of our heap.
 # Consumer groups, transactions: so that a join does not wait and a failover takes seconds.
 # Retention: what a topic does not say itself is kept for ever; facts have no age.
@@ -47,6 +48,7 @@ share.coordinator.state.topic.min.isr=1
 message.max.bytes=16777216
 log.retention.ms=-1
 log.cleaner.dedupe.buffer.size=16777216
+metadata.max.idle.interval.ms=0
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=3000
 group.consumer.session.timeout.ms=6000

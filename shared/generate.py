@@ -1,0 +1,139 @@
+"""The parts of the READMEs that are made from the map, so that they cannot lie.
+
+`python -m shared.generate` writes them, `--check` only says whether they are up to date. A part
+stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from shared.errors import ConfigurationError
+from shared.topology import SERVICES, TOPICS, Service, Topic, consumed_by, produced_by
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def parts() -> Iterator[tuple[Path, str, str]]:
+    """Every generated part: the file, the name of the part, its text."""
+    readme = ROOT / "README.md"
+    yield readme, "topics", _topics_table()
+    yield readme, "diagram", _diagram()
+    yield readme, "services", _services_table()
+    for service in SERVICES:
+        if not service.planned:
+            yield ROOT / "services" / service.name / "README.md", "topics", _in_and_out(service)
+
+
+def stale() -> list[Path]:
+    """Write nothing; the files whose generated parts are not up to date."""
+    return [file for file, text in _renewed().items() if file.read_text("utf-8") != text]
+
+
+def write() -> list[Path]:
+    """Bring every part up to date and return the files that changed."""
+    changed = stale()
+    for file, text in _renewed().items():
+        if file in changed:
+            file.write_text(text, "utf-8")
+    return changed
+
+
+def _renewed() -> dict[Path, str]:
+    texts: dict[Path, str] = {}
+    for file, name, content in parts():
+        before = texts.get(file) or file.read_text("utf-8")
+        begin, end = f"<!-- generated:{name} -->", f"<!-- /generated:{name} -->"
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        if not pattern.search(before):
+            msg = f"{file.relative_to(ROOT)} has no part {begin} ... {end}"
+            raise ConfigurationError(msg)
+        part = f"{begin}\n{content}\n{end}"
+        texts[file] = pattern.sub(lambda _, part=part: part, before)
+    return texts
+
+
+def _topics_table() -> str:
+    rows = [
+        "| topic | key | why this key | unique by | from | to | kept |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| `{t.name}` | `{t.key}` | {t.key_why} | {', '.join(t.business_key)} |"
+        f" {', '.join(t.producers)} | {', '.join(map(_consumer, t.consumers))} | {_kept(t)} |"
+        for t in TOPICS
+    ]
+    return "\n".join(rows)
+
+
+def _kept(topic: Topic) -> str:
+    if topic.cleanup_policy == "compact":
+        return "compacted"
+    return "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
+
+
+def _consumer(name: str) -> str:
+    planned = {service.name for service in SERVICES if service.planned}
+    return f"*{name}*" if name in planned else name
+
+
+def _services_table() -> str:
+    rows = ["| service | what it does | port |", "|---|---|---|"]
+    for service in SERVICES:
+        link = f"[{service.name}](services/{service.name}/README.md)"
+        name = f"*{service.name}* (later)" if service.planned else link
+        rows.append(f"| {name} | {service.job} | {service.port or ''} |")
+    return "\n".join(rows)
+
+
+def _diagram() -> str:
+    """A Mermaid flowchart of the services that exist and the events between them."""
+    built = {service.name for service in SERVICES if not service.planned}
+    lines = ["```mermaid", "flowchart LR"]
+    for topic in TOPICS:
+        event = topic.name.split(".")[1]
+        sources = [p for p in topic.producers if p in built and p not in ("ingest", "simulator")]
+        sources = sources or [topic.producers[0]]
+        targets = [c for c in topic.consumers if c in built or c == "accounting"]
+        lines += [
+            f"  {_node(s)} -- {event} --> {_node(t)}"
+            for s in sources
+            for t in targets
+            if not topic.name.startswith("masterdata.")
+        ]
+    return "\n".join([*lines, "```"])
+
+
+def _node(name: str) -> str:
+    return f"{re.sub(r'[^A-Za-z]', '_', name)}[{name}]"
+
+
+def _in_and_out(service: Service) -> str:
+    taken = consumed_by(service.name)
+    given = produced_by(service.name)
+    lines = ["| | topic | key |", "|---|---|---|"]
+    lines += [f"| in | `{topic.name}` | `{topic.key}` |" for topic in taken]
+    lines += [f"| out | `{topic.name}` | `{topic.key}` |" for topic in given]
+    lines += [
+        f"| dead letters | `{topic.dead_letters(service.name)}` | as the source |"
+        for topic in taken
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with --check only compare; 1 when something was stale."""
+    if arguments == ["--check"]:
+        found = stale()
+        for file in found:
+            sys.stderr.write(f"{file.relative_to(ROOT)} is stale: run make generate\n")
+        return 1 if found else 0
+    for file in write():
+        sys.stdout.write(f"{file.relative_to(ROOT)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

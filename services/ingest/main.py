@@ -13,13 +13,14 @@ from services.ingest import render
 from services.ingest.domain.outcome import Failed, Outcome, Produced
 from services.ingest.handler import read_file
 from shared.errors import ColophonError, ConfigurationError
-from shared.events.base import Event
 from shared.producer import publish
-from shared.settings import read_settings
+from shared.settings import Settings, read_settings
 
 SOURCE: Final = "ingest"
 NO_ENTITY: Final = "LEGAL-ENTITY"
 """Stands for the legal entity in a dry run that names none."""
+SAMPLE_ENTITY: Final = "DE01"
+"""Whose work the sample files are about: a legal entity of the simulator's master data."""
 WRONG_INPUT, WRONG_USE = 1, 2
 
 Files = Annotated[list[Path], typer.Argument(help="JDF, JMF, XJDF, XJMF or JSON files.")]
@@ -33,36 +34,58 @@ Zone = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
 
-def ingest(
-    files: Files,
-    *,
-    dry_run: DryRun = False,
-    legal_entity: Entity = None,
-    time_zone: Zone = None,
-    as_json: Json = False,
-) -> None:
-    """Take job files and JSON events in, and print what each file became.
+def command(settings: Callable[[], Settings]) -> Callable[..., None]:
+    """The command `colophon ingest`, publishing to the servers of `settings`."""
 
-    Exit code 0 when all is well, 1 when a file is wrong or the broker refused, 2 for wrong use.
-    """
-    for missing in (file for file in files if not file.exists()):
-        _exit(WRONG_USE, f"{missing}: there is no such file")
-    outcomes = read_all(files, legal_entity or NO_ENTITY, _zone(time_zone))
-    ready = [one for one in outcomes if isinstance(one, Produced)]
-    if not dry_run and not legal_entity and any(one.kind != "JSON" for one in ready):
-        _exit(WRONG_USE, "job files name no legal entity: say whose they are with --legal-entity")
-    published = 0 if dry_run else _publish([event for one in ready for event in one.events])
-    console = Console(soft_wrap=as_json)
-    if as_json:
-        console.out(render.as_json(outcomes, published=published), highlight=False)
-    else:
-        console.print(render.table(outcomes))
-        console.print(render.closing(outcomes, "not published" if dry_run else "published"))
-    if any(isinstance(outcome, Failed) for outcome in outcomes):
-        raise typer.Exit(WRONG_INPUT)
+    def ingest(
+        files: Files,
+        *,
+        dry_run: DryRun = False,
+        legal_entity: Entity = None,
+        time_zone: Zone = None,
+        as_json: Json = False,
+    ) -> None:
+        """Take job files and JSON events in, and print what each file became.
+
+        Exit code 0 when all is well, 1 when a file or the broker refused, 2 for wrong use.
+        """
+        outcomes = _read_for_people(files, legal_entity, time_zone)
+        if not (dry_run or legal_entity) and any(_needs_entity(one) for one in outcomes):
+            _exit(WRONG_USE, "job files name no legal entity: say whose they are: --legal-entity")
+        published = 0 if dry_run else _published(outcomes, settings)
+        console = Console()
+        if as_json:
+            typer.echo(render.as_json(outcomes, published=published))
+        else:
+            console.print(render.table(outcomes))
+            console.print(render.closing(outcomes, "not published" if dry_run else "published"))
+        if any(isinstance(outcome, Failed) for outcome in outcomes):
+            raise typer.Exit(WRONG_INPUT)
+
+    return ingest
 
 
-COMMAND: Final[Callable[..., None]] = ingest
+ingest: Final = command(read_settings)
+COMMAND: Final = ingest
+
+
+def samples() -> Path:
+    """The folder of sample job files: two finished jobs, one under way, one only planned."""
+    return Path(__file__).with_name("samples")
+
+
+def ingest_files(
+    settings: Settings,
+    files: Sequence[Path],
+    console: Console,
+    legal_entity_id: str = SAMPLE_ENTITY,
+) -> int:
+    """Read, publish and print these files; returns how many they are. Bad ones are only printed."""
+    outcomes = read_all(files, legal_entity_id)
+    publish_outcomes(outcomes, settings)
+    console.print(render.table(outcomes))
+    console.print(render.closing(outcomes, "published"))
+    return len(outcomes)
 
 
 def read_all(
@@ -76,36 +99,42 @@ def read_all(
         ]
 
 
-def _publish(events: Sequence[Event]) -> int:
-    """Publish, or say what to do; what was sent before a refusal is harmless to send again."""
+def publish_outcomes(outcomes: Iterable[Outcome], settings: Settings) -> int:
+    """Publish the events of these outcomes in their order; returns how many, all acknowledged.
+
+    Raises what the producer raises; publishing the same files again afterwards is harmless.
+    """
+    events = [event for one in outcomes if isinstance(one, Produced) for event in one.events]
     if not events:
         return 0
+    with _progress() as progress:
+        task = progress.add_task("Publishing", total=len(events))
+        return publish(settings, events, SOURCE, lambda n: progress.update(task, completed=n))
+
+
+def _read_for_people(
+    files: Sequence[Path], legal_entity: str | None, time_zone: str | None
+) -> list[Outcome]:
+    for missing in (file for file in files if not file.exists()):
+        _exit(WRONG_USE, f"{missing}: there is no such file")
     try:
-        with _progress() as progress:
-            task = progress.add_task("Publishing", total=len(events))
-            return publish(
-                read_settings(),
-                events,
-                SOURCE,
-                lambda count: progress.update(task, completed=count),
-            )
+        zone = ZoneInfo(time_zone) if time_zone else None
+    except (KeyError, ValueError, OSError):
+        _exit(WRONG_USE, f"{time_zone} is no time zone: name one as in Europe/Berlin")
+    return read_all(files, legal_entity or NO_ENTITY, zone)
+
+
+def _needs_entity(outcome: Outcome) -> bool:
+    return isinstance(outcome, Produced) and outcome.kind != "JSON"
+
+
+def _published(outcomes: Sequence[Outcome], settings: Callable[[], Settings]) -> int:
+    try:
+        return publish_outcomes(outcomes, settings())
     except ConfigurationError as error:
         _exit(WRONG_USE, str(error))
     except ColophonError as error:
         _exit(WRONG_INPUT, f"{error}. Not everything was published: ingest the same files again.")
-
-
-def publish_outcomes(outcomes: Iterable[Outcome]) -> int:
-    """Publish the events of these outcomes with the settings of this process; returns how many."""
-    ready = (one for one in outcomes if isinstance(one, Produced))
-    return publish(read_settings(), (event for one in ready for event in one.events), SOURCE)
-
-
-def _zone(name: str | None) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (KeyError, ValueError, OSError):
-        _exit(WRONG_USE, f"{name} is no time zone: name one as in Europe/Berlin")
 
 
 def _progress() -> Progress:
@@ -114,5 +143,5 @@ def _progress() -> Progress:
 
 
 def _exit(code: int, message: str) -> NoReturn:
-    Console(stderr=True).print(f"colophon ingest: {message}", style="red", highlight=False)
+    Console(stderr=True, soft_wrap=True).print(f"colophon ingest: {message}", markup=False)
     raise typer.Exit(code)

@@ -96,11 +96,18 @@ def _figures(event: JobCompleted | UsageReported) -> Iterator[str]:
 def _resource(one: Resource) -> str:
     name = " ".join(filter(None, (one.component.value, one.separation, one.product_id)))
     place = ", ".join(filter(None, (one.section, one.side, one.lot_id and f"lot {one.lot_id}")))
-    planned = f"planned {figure(one.planned_good)} good, {figure(one.planned_waste)} waste"
-    used = f"used {figure(one.actual_good)} good, {figure(one.actual_waste)} waste"
+    said = {
+        "planned": (one.planned_good, one.planned_waste),
+        "used": (one.actual_good, one.actual_waste),
+    }
+    amounts = "; ".join(
+        f"{word} {figure(good)} good + {figure(waste)} waste"
+        for word, (good, waste) in said.items()
+        if (good, waste) != (None, None)
+    )
     instead = f" instead of {one.substitute_for}" if one.substitute_for else ""
     where = f" ({place})" if place else ""
-    return f"  {name}{instead}{where}: {planned}; {used} {one.unit}"
+    return f"  {name}{instead}{where}: {amounts} {one.unit}"
 
 
 def _phase(one: Phase) -> str:

@@ -57,7 +57,7 @@ def phase(
     """A phase whose id is the same in every message about it; raises where it ends too early."""
     if end is not None and end < start:
         raise at.unreadable(f"ends at {end:%FT%TZ}, before it starts at {start:%FT%TZ}")
-    began = start.astimezone(UTC).isoformat()
+    began = f"{start.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
     return Phase(
         phase_id=fact_id(device_id, section or "-", status.value, began),
         device_id=device_id,

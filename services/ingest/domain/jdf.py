@@ -1,7 +1,7 @@
 """JDF 1.x: a tree of nodes whose links hold plan and actual, and whose audit pools say more."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from services.ingest.domain.context import Context
 from services.ingest.domain.devices import distinct, phase
@@ -9,7 +9,7 @@ from services.ingest.domain.element import Element
 from services.ingest.domain.gang import sources_of
 from services.ingest.domain.jdf_nodes import Node, nodes_of, why_open
 from services.ingest.domain.jdf_products import deliveries_of, items_of, operations_of
-from services.ingest.domain.jdf_statements import of_link, of_node
+from services.ingest.domain.jdf_statements import Work, of_link, of_node
 from services.ingest.domain.outcome import Found
 from services.ingest.domain.parts import common_part, section_of, sheet_of
 from services.ingest.domain.reader import Reader
@@ -20,6 +20,7 @@ from services.ingest.domain.ticket import (
     Run,
     Ticket,
     Usage,
+    expected_reports,
     found_in,
     planned_times,
     run_of,
@@ -34,15 +35,6 @@ from services.ingest.domain.words import (
     under,
 )
 from shared.events.production import Phase, PhaseStatus, PlannedTime
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One node and what it states."""
-
-    node: Node
-    context: Context
-    statements: tuple[Statement, ...]
 
 
 def read_jdf(root: Element, r: Reader) -> Found:
@@ -71,11 +63,12 @@ def _ticket(root: Element, r: Reader) -> Ticket:
         order_ref=r.ident(customer, "CustomerOrderID"),
         estimate_ref=general(root, "EstimateID"),
         currency=general(root, "Currency"),
+        reports_expected=expected_reports(root),
         sender_id=_sender(r, nodes),
         reported=tuple((audit, "TimeStamp") for node in nodes for audit in node.audits()),
         runs=runs,
         why_open=why_open(nodes[0]) if runs else NO_RUN,
-        items=tuple(items_of(nodes, statements, r, drops, customer_supplied=supplied)),
+        items=tuple(items_of(works, r, drops, customer_supplied=supplied)),
         deliveries=drops,
         attribution=works[0].context.attribution,
         usage=shared_by(usage, sources_of(root, r), part_id or "gang"),
@@ -105,11 +98,7 @@ def _supplied(one: Statement) -> Statement:
 
 def _usage(works: Sequence[Work], statements: Sequence[Statement]) -> Usage:
     phases = [phase for work in works for phase in _phases(work)]
-    counted = [
-        operation
-        for work in works
-        for operation in operations_of(work.node, work.statements, work.context.attribution)
-    ]
+    counted = [operation for work in works for operation in operations_of(work)]
     usage = usage_of(statements)
     return replace(
         usage,

@@ -6,12 +6,13 @@ from decimal import Decimal
 from services.ingest.domain.element import Element
 from services.ingest.domain.facts import finishing
 from services.ingest.domain.jdf_nodes import Node
+from services.ingest.domain.jdf_statements import Work
 from services.ingest.domain.places import Place, place_of
 from services.ingest.domain.reader import Reader
-from services.ingest.domain.statement import Statement, total
+from services.ingest.domain.statement import Amounts, total
 from services.ingest.domain.ticket import Item
 from services.ingest.domain.words import FINISHING, product_class_of
-from shared.events.production import Attribution, Delivery, Operation
+from shared.events.production import Delivery, Operation
 
 _FINAL = "FinalProduct"
 
@@ -48,23 +49,18 @@ def _item_id(node: Node, component: Element) -> str:
 
 
 def items_of(
-    nodes: Sequence[Node],
-    statements: Sequence[Statement],
-    r: Reader,
-    drops: Sequence[Delivery],
-    *,
-    customer_supplied: bool,
+    works: Sequence[Work], r: Reader, drops: Sequence[Delivery], *, customer_supplied: bool
 ) -> Iterator[Item]:
     """The products that somebody ordered, with what was made of them, or else what drops say."""
-    for id_, (node, component) in products_of(nodes).items():
-        mine = [one for one in statements if one.output and one.trait("ID") == id_]
-        amounts = total(one for one in mine if not one.is_sheet)
-        ordered = amounts.planned_good or r.amount(component, "Amount")
+    for id_, (node, component) in products_of([work.node for work in works]).items():
         item_id = _item_id(node, component)
-        dropped = [one.quantity for one in drops if one.item_id == item_id]
-        made = amounts.actual_good
+        outputs = [_output(work, id_) for work in works]
+        own = next(one for work, one in zip(works, outputs, strict=True) if work.node is node)
+        ordered = own.planned_good or r.amount(component, "Amount")
         if ordered is None:
             continue
+        made = [one.actual_good for one in (own, *reversed(outputs)) if one.actual_good is not None]
+        dropped = [one.quantity for one in drops if one.item_id == item_id]
         yield Item(
             item_id=r.ident(component, "ProductID") or item_id,
             description=node.at.text("DescriptiveName")
@@ -72,9 +68,15 @@ def items_of(
             or item_id,
             product_class=product_class_of(r.code(component, "ProductType")),
             ordered=ordered,
-            delivered=sum(dropped, Decimal(0)) if made is None and dropped else made,
+            delivered=made[0] if made else sum(dropped, Decimal(0)) if dropped else None,
             customer_supplied=customer_supplied,
         )
+
+
+def _output(work: Work, id_: str) -> Amounts:
+    """What a node states of this product: several nodes may state the same pieces."""
+    mine = (one for one in work.statements if one.output and one.trait("ID") == id_)
+    return total(one for one in mine if not one.is_sheet)
 
 
 def deliveries_of(nodes: Sequence[Node], r: Reader) -> tuple[Delivery, ...]:
@@ -123,11 +125,10 @@ def _place(drop: Element, node: Node) -> Place:
     return place_of(address) if address else Place()
 
 
-def operations_of(
-    node: Node, statements: Sequence[Statement], attribution: Attribution
-) -> Iterator[Operation]:
+def operations_of(work: Work) -> Iterator[Operation]:
     """Each finishing process of a node, counted by what left it."""
-    outputs = [one for one in statements if one.name == "Component" and one.output]
+    node, attribution = work.node, work.context.attribution
+    outputs = [one for one in work.statements if one.name == "Component" and one.output]
     last = max((one.step for one in outputs if one.amounts.stated), default=-1)
     counted = total(one for one in outputs if one.step == last)
     for process in dict.fromkeys(node.processes):

@@ -1,7 +1,7 @@
 """The statements of JDF resource links: @Amount is the plan, @ActualAmount what was used."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from services.ingest.domain.context import Context
 from services.ingest.domain.element import Element
@@ -11,6 +11,15 @@ from services.ingest.domain.statement import Amounts, Statement
 from services.ingest.domain.words import attribution_of, general, under
 
 _WASTE = "Waste"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One node and what it states."""
+
+    node: Node
+    context: Context
+    statements: tuple[Statement, ...]
 
 
 def of_node(node: Node, context: Context) -> Iterator[Statement]:

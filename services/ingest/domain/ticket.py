@@ -17,7 +17,7 @@ from services.ingest.domain.merging import merged, substituted
 from services.ingest.domain.outcome import Found
 from services.ingest.domain.reader import TEXT_MAX, Reader
 from services.ingest.domain.statement import Statement
-from services.ingest.domain.words import ENDED, NOTHING_SAID, end_of
+from services.ingest.domain.words import ENDED, NOTHING_SAID, end_of, general
 from shared.events.base import Event, Unit
 from shared.events.production import (
     Attribution,
@@ -39,6 +39,7 @@ from shared.ids import cause_id
 
 Fact = TypeVar("Fact", Resource, Phase, PlannedTime, Operation)
 UNKNOWN_DEVICE: Final = "UNKNOWN"
+_DIGITS_MAX: Final = 6
 NO_RUN: Final = "its audit pool holds no finished process run"
 
 
@@ -73,7 +74,10 @@ def usage_of(statements: Sequence[Statement]) -> Usage:
 
 
 def shared_by(usage: Usage, sources: Sequence[Source], default: str) -> Usage:
-    """The usage of a gang form with everybody's shares; facts of no section are of `default`."""
+    """The usage of a gang form with everybody's shares; facts of no section are of `default`.
+
+    Its meters are left out: a reading cannot be shared.
+    """
     if not sources:
         return usage
     whole = Usage(
@@ -81,7 +85,6 @@ def shared_by(usage: Usage, sources: Sequence[Source], default: str) -> Usage:
         phases=tuple(_placed(one, default) for one in usage.phases),
         planned_times=tuple(_placed(one, default) for one in usage.planned_times),
         operations=tuple(_placed(one, default) for one in usage.operations),
-        counters=usage.counters,
     )
     used: tuple[Resource | Phase | Operation, ...] = (
         *whole.resources,
@@ -90,6 +93,20 @@ def shared_by(usage: Usage, sources: Sequence[Source], default: str) -> Usage:
     )
     sections = list(dict.fromkeys(one.section for one in used if one.section))
     return replace(whole, gang_shares=shares(sources, sections))
+
+
+def _of(usage: Usage, job_id: str) -> Usage:
+    """What concerns this job: of a gang form the sheets on which it stands, otherwise all."""
+    if not usage.gang_shares:
+        return usage
+    mine = {share.sheet_id for share in usage.gang_shares if share.job_id == job_id}
+    return Usage(
+        resources=tuple(one for one in usage.resources if one.section in mine),
+        phases=tuple(one for one in usage.phases if one.section in mine),
+        planned_times=tuple(one for one in usage.planned_times if one.section in mine),
+        operations=tuple(one for one in usage.operations if one.section in mine),
+        gang_shares=tuple(one for one in usage.gang_shares if one.sheet_id in mine),
+    )
 
 
 def _placed(fact: Fact, default: str) -> Fact:
@@ -149,6 +166,7 @@ class Ticket:
     order_ref: str | None = None
     estimate_ref: str | None = None
     currency: str | None = None
+    reports_expected: int | None = None
     sender_id: str = UNKNOWN_DEVICE
     reported: tuple[tuple[Element, str], ...] = ()
     runs: tuple[Run, ...] = ()
@@ -196,8 +214,9 @@ def _open(ticket: Ticket) -> tuple[str, ...]:
 
 
 def _report(ticket: Ticket, job_id: str, newest: datetime, r: Reader) -> UsageReported:
+    usage = _of(ticket.usage, job_id)
     report = report_of(
-        r, job_id, ticket.usage, sender_id=ticket.sender_id, message_id="-", reported_at=newest
+        r, job_id, usage, sender_id=ticket.sender_id, message_id="-", reported_at=newest
     )
     content = report.model_dump_json(exclude={"message_id"}, exclude_defaults=True)
     derived = cause_id("ingest-ticket", ticket.part_id or "", content)
@@ -232,7 +251,7 @@ def report_of(
 
 
 def _completed(ticket: Ticket, job_id: str, newest: datetime, r: Reader) -> JobCompleted:
-    usage, starts = ticket.usage, [run.start for run in ticket.runs if run.start]
+    usage, starts = _of(ticket.usage, job_id), [run.start for run in ticket.runs if run.start]
     revision = int(newest.timestamp() * 1000)
     if revision < 1:
         raise ticket.root.unreadable(f"the newest audit is of {newest:%Y}: no revision before 1970")
@@ -261,7 +280,18 @@ def _completed(ticket: Ticket, job_id: str, newest: datetime, r: Reader) -> JobC
         counters=usage.counters,
         deliveries=ticket.deliveries,
         gang_shares=usage.gang_shares,
+        reports_expected=ticket.reports_expected or (None if ticket.whole else 1),
     )
+
+
+def expected_reports(root: Element) -> int | None:
+    """How many reports the sender says there are besides, so that the job waits for them."""
+    stated = general(root, "ReportsExpected")
+    if stated is None:
+        return None
+    if not stated.isdecimal() or len(stated) > _DIGITS_MAX or int(stated) < 1:
+        raise root.unreadable(f'GeneralID ReportsExpected "{stated[:40]}" is no count of reports')
+    return int(stated)
 
 
 def _job_item(item: Item, ticket: Ticket, r: Reader) -> JobItem:

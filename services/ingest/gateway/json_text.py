@@ -42,7 +42,7 @@ def _loads(text: str, line: int) -> Any:  # noqa: ANN401 - any JSON
     except RecursionError as error:
         raise Unreadable(Fault("is nested too deep", line)) from error
     except ValueError as error:
-        raise Unreadable(Fault(f"holds what no event can: {error}", line)) from error
+        raise Unreadable(Fault(f"holds what no event can: {str(error)[:60]}", line)) from error
 
 
 def _constant(name: str) -> NoReturn:

@@ -17,6 +17,10 @@ ATTRIBUTES_MAX: Final = 2_000_000
 _ENCODINGS: Final = frozenset({"utf-8", "utf8", "utf-16", "us-ascii", "ascii", "iso-8859-1"})
 _CIP4: Final = "http://www.CIP4.org/JDFSchema_"
 _LOCATION_END: Final = ", line "
+_PLAINLY: Final = {
+    "Resource limit exceeded": "a value is longer than 10 MB",
+    "character encoding": "the bytes are not in the encoding that the file declares",
+}
 _TAG: Final = re.compile(r"<([A-Za-z_][\w:.-]{0,63})")
 
 
@@ -32,7 +36,7 @@ class _Guard:
 
     def doctype(self, *_: object) -> None:
         """A document type declaration: the door to entities."""
-        raise Refused("has a DOCTYPE: job files need none, and it could pull in anything")
+        raise Refused("has a DOCTYPE: job files need none, and its entities could pull in anything")
 
     def start(self, _: str, attributes: dict[str, str]) -> None:
         """Count an element."""
@@ -90,7 +94,8 @@ def _parser(target: Any) -> etree.XMLParser:  # noqa: ANN401 - the stubs want un
 def _fault(error: etree.XMLSyntaxError, data: bytes) -> Fault:
     """Where the parser stopped, and the tag that was open there."""
     line, column = error.position
-    reason = (error.msg or "no XML").partition(_LOCATION_END)[0]
+    said = " ".join((error.msg or "it has no root element").partition(_LOCATION_END)[0].split())
+    reason = next((ours for theirs, ours in _PLAINLY.items() if theirs in said), said)
     lines = data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     before = "\n".join([*lines[: line - 1], lines[line - 1][: column - 1] if line else ""])
     tag = next(iter(_TAG.findall(before)[-1:]), None)

@@ -16,10 +16,12 @@ from shared.events.base import Event
 from shared.events.billing import CreditNoteIssued, InvoiceIssued
 from shared.events.payments import PaymentApplied
 from shared.ids import record_key
+from shared.metrics import LEDGER_IMBALANCE, OPEN_AMOUNT, OVERDUE_AMOUNT
 from shared.runtime.service import Desk
 
+SERVICE_NAME: Final = "ledger_writer"
 TAIL: Final = 100
-"""How many entries of each chain are checked before the service starts to write."""
+"""How many entries of each chain are looked at, at the start and for the metrics."""
 
 
 def on_invoice_issued(event: InvoiceIssued, store: LedgerStore, now: datetime) -> Iterable[Event]:
@@ -59,6 +61,21 @@ def on_payment_applied(event: PaymentApplied, store: LedgerStore, now: datetime)
     store.receivables.put(item)
     store.applications.put(application)
     return (entry,)
+
+
+def show_figures(store: LedgerStore, now: datetime) -> Iterable[Event]:
+    """The tick: what customers owe, and that the last entries balance, as metrics.
+
+    Overdue is judged by the day in UTC: a figure for people on call, not for a customer.
+    """
+    OPEN_AMOUNT.clear()
+    OVERDUE_AMOUNT.clear()
+    for owed in store.owed(now.date()):
+        OPEN_AMOUNT.labels(SERVICE_NAME, owed.currency).set(float(owed.open_amount))
+        OVERDUE_AMOUNT.labels(SERVICE_NAME, owed.currency).set(float(owed.overdue))
+    for currency, amount in store.imbalances(TAIL).items():
+        LEDGER_IMBALANCE.labels(SERVICE_NAME, currency).set(float(amount))
+    return ()
 
 
 def check_books(desk: Desk) -> None:

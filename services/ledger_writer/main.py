@@ -6,7 +6,7 @@ from services.ledger_writer import handler, store
 from shared.events.billing import CreditNoteIssued, InvoiceIssued
 from shared.events.payments import PaymentApplied
 from shared.ids import record_key
-from shared.runtime.service import Fact, ServiceSpec
+from shared.runtime.service import Fact, ServiceSpec, Tick
 
 
 def _invoice(event: InvoiceIssued) -> tuple[Fact]:
@@ -14,7 +14,7 @@ def _invoice(event: InvoiceIssued) -> tuple[Fact]:
 
 
 SERVICE: Final = ServiceSpec(
-    name="ledger_writer",
+    name=handler.SERVICE_NAME,
     metadata=store.METADATA,
     store=store.LedgerStore,
     handlers={
@@ -23,6 +23,7 @@ SERVICE: Final = ServiceSpec(
         PaymentApplied: handler.on_payment_applied,
     },
     facts={InvoiceIssued: _invoice},
+    ticks=(Tick("figures", handler.show_figures, every_s=15.0),),
     start=handler.check_books,
     grants=store.GRANTS,
 )

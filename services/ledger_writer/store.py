@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     Numeric,
@@ -150,6 +151,7 @@ receivable = Table(
     ),
     CheckConstraint("credited BETWEEN 0 AND gross_total", name="receivable_credited"),
     CheckConstraint("paid >= 0", name="receivable_paid"),
+    Index("receivable_open", "currency", "due_on", postgresql_where=text("open_amount <> 0")),
 )
 
 application = Table(
@@ -200,6 +202,23 @@ TAILS: Final = text("""
 """The last entries of every chain, a row for each posting."""
 
 
+OPEN: Final = text("""
+    SELECT currency, sum(open_amount) AS open_amount,
+        COALESCE(sum(open_amount) FILTER (WHERE due_on < :today), 0) AS overdue
+    FROM receivable WHERE open_amount <> 0 GROUP BY currency
+""")
+"""What customers owe, by currency."""
+IMBALANCE: Final = text("""
+    SELECT entry.currency, COALESCE(sum(side.debit - side.credit), 0) AS amount
+    FROM chain_head AS head
+    JOIN journal_entry AS entry
+        ON entry.legal_entity_id = head.legal_entity_id AND entry.sequence > head.sequence - :count
+    LEFT JOIN posting AS side USING (entry_id)
+    GROUP BY entry.currency
+""")
+"""Debits less credits of the last entries of every chain, by currency: zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class EntryRow:
     """A journal entry; its postings stand in `posting`."""
@@ -229,6 +248,14 @@ class PostingRow:
     debit: Decimal
     credit: Decimal
     text: str | None
+
+
+class Owed(NamedTuple):
+    """What customers owe in one currency, and how much of it was due before today."""
+
+    currency: str
+    open_amount: Decimal
+    overdue: Decimal
 
 
 class LedgerStore(Store):
@@ -309,6 +336,15 @@ class LedgerStore(Store):
             entry = _entry(list(sides))
             tails.setdefault(entry.legal_entity_id, []).append(entry)
         return ((head, tails.get(head.legal_entity_id, [])) for head in heads)
+
+    def owed(self, today: date) -> list[Owed]:
+        """What customers owe on `today`, by currency; where nobody owes, there is none."""
+        return [Owed(*row) for row in self.connection.execute(OPEN, {"today": today})]
+
+    def imbalances(self, count: int) -> dict[str, Decimal]:
+        """Debits less credits of the last `count` entries of every chain, by currency."""
+        rows = self.connection.execute(IMBALANCE, {"count": count})
+        return {row.currency: row.amount for row in rows}
 
     def flush(self) -> None:
         """Write what the handlers put; the balance of every entry is checked before returning.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -25,6 +26,7 @@ from shared.events.accounting import EntryPosted, InvoicePosted, Posting
 from shared.events.base import Event
 from shared.events.billing import InvoiceIssued, LineKind
 from shared.ids import record_key
+from shared.metrics import REGISTRY
 from shared.migrate import OWNER
 from shared.settings import Settings
 from shared.testing import ServiceHarness, service_harness
@@ -416,3 +418,25 @@ def test_the_service_refuses_to_start_on_changed_books(
 
     with pytest.raises(ConfigurationError, match=words):
         handler.check_books(books)
+
+
+def test_what_customers_owe_is_a_metric(books: ServiceHarness) -> None:
+    # given three invoices, one of them overdue and paid in part, one settled
+    books.apply(
+        *(numbered(number) for number in (1, 2)),
+        numbered(3, due_on=NOW.date() - timedelta(days=1)),
+        payment("1223.08", numbered(1)),
+        payment("1000.00", numbered(3)),
+    )
+
+    emitted = books.tick("figures")
+
+    assert emitted == []
+    assert value_of("colophon_open_amount") == 1446.16
+    assert value_of("colophon_overdue_amount") == 223.08
+    assert value_of("colophon_ledger_imbalance") == 0
+
+
+def value_of(metric: str) -> float | None:
+    labels = {"service": SERVICE.name, "currency": "EUR"}
+    return REGISTRY.get_sample_value(metric, labels)

@@ -108,6 +108,12 @@ def upgrade() -> None:
         sa.CheckConstraint("paid >= 0", name="receivable_paid"),
         sa.PrimaryKeyConstraint("legal_entity_id", "invoice_id"),
     )
+    op.create_index(
+        "receivable_open",
+        "receivable",
+        ["currency", "due_on"],
+        postgresql_where=sa.text("open_amount <> 0"),
+    )
     op.create_table(
         "application",
         sa.Column("legal_entity_id", sa.Text(), nullable=False),

@@ -13,9 +13,6 @@ from shared.events.base import Unit
 from shared.events.masterdata import RateLine
 from shared.events.production import Component, PhaseStatus
 
-ONE: Final = Decimal(1)
-THOUSAND: Final = Decimal(1000)
-
 
 @dataclass(frozen=True, slots=True)
 class Item:

@@ -1,0 +1,146 @@
+"""Ids, clocks, back-off, the breaker, durations, documents: the small parts under it all."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.clock import FixedClock, OffsetClock, SystemClock, clock_from, local_date
+from shared.documents import DocumentMissing, DocumentStore
+from shared.durations import duration
+from shared.errors import ConfigurationError, Rejected, Transient
+from shared.ids import cause_id, record_key
+from shared.retry import Backoff, is_data_error, transient_reason
+from shared.runtime.breaker import Breaker, State
+
+PLACE, OTHER = ("topic", 0), ("topic", 1)
+
+
+@given(st.lists(st.text(max_size=6), max_size=4), st.lists(st.text(max_size=6), max_size=4))
+def test_ids_are_equal_only_for_equal_causes(left: list[str], right: list[str]) -> None:
+    assert (cause_id("k", *left) == cause_id("k", *right)) == (left == right)
+
+
+@given(st.lists(st.text(max_size=6), min_size=1, max_size=4))
+def test_no_part_of_a_key_can_forge_another(parts: list[str]) -> None:
+    assert record_key(*parts).count("/") == len(parts) - 1
+
+
+def test_business_time_moves_ahead_for_all_and_never_back(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    one, two = OffsetClock(file), OffsetClock(file)
+    assert two.offset() == timedelta()
+    one.advance(timedelta(days=14))
+    assert two.offset() == timedelta(days=14)
+    assert two.now() - SystemClock().now() > timedelta(days=13, hours=23)
+    with pytest.raises(ValueError, match="never runs back"):
+        one.advance(timedelta(seconds=-1))
+    assert clock_from(None) == SystemClock()
+    assert clock_from(file) == two
+    assert FixedClock(datetime(2026, 1, 1, tzinfo=UTC)).now().year == 2026
+
+
+def test_a_local_date_is_the_zones_own() -> None:
+    late = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+    assert local_date(late, "Europe/Berlin") == date(2026, 3, 2)
+    assert local_date(late, "Pacific/Tongatapu") == date(2026, 3, 2)
+    assert local_date(late, "America/New_York") == date(2026, 3, 1)
+
+
+def test_back_off_grows_to_its_limit_and_starts_over() -> None:
+    backoff = Backoff(first_s=0.1, longest_s=1.0)
+    rests = [backoff.next_s() for _ in range(50)]
+    assert 0.05 <= rests[0] <= 0.1
+    assert all(0.5 <= rest <= 1.0 for rest in rests[5:])
+    backoff.reset()
+    assert backoff.next_s() <= 0.1
+
+
+def _database(cause: Exception) -> DBAPIError:
+    return DBAPIError("SELECT", {}, cause)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Transient("smtp", "away"), "smtp"),
+        (PoolTimeout("full"), "database-pool"),
+        (InvalidRequestError("lost"), "database-connection"),
+        (_database(psycopg.OperationalError("gone")), "database-connection"),
+        (_database(psycopg.errors.DeadlockDetected("x")), "deadlock"),
+        (_database(psycopg.errors.SerializationFailure("x")), "serialization"),
+        (_database(psycopg.errors.IdleInTransactionSessionTimeout("x")), "transaction-limit"),
+        (_database(psycopg.errors.QueryCanceled("x")), "statement-timeout"),
+        (_database(psycopg.errors.CheckViolation("x")), None),
+        (ValueError("a bug"), None),
+    ],
+)
+def test_only_the_worlds_faults_are_tried_again(error: Exception, reason: str | None) -> None:
+    assert transient_reason(error) == reason
+
+
+def test_a_refused_value_is_some_records_fault() -> None:
+    assert is_data_error(_database(psycopg.errors.CheckViolation("x")))
+    assert not is_data_error(_database(psycopg.OperationalError("x")))
+
+
+def test_the_breaker_opens_rests_probes_and_closes() -> None:
+    breaker = Breaker(records_min=10, share=0.5, first_s=10)
+    assert breaker.tripped_by([(PLACE, True)] * 9) == set()
+    assert breaker.tripped_by([(PLACE, True)] * 5 + [(PLACE, False)] * 5) == {PLACE}
+    assert breaker.tripped_by([(PLACE, True)] * 5 + [(PLACE, False)] * 6) == set()
+    breaker.open([PLACE], now=100.0)
+    assert breaker.state is State.OPEN
+    assert breaker.half_open(now=101.0) == []
+    assert breaker.half_open(now=111.0) == [PLACE]
+    assert breaker.state is State.HALF_OPEN
+    assert breaker.is_probing(PLACE)
+    assert not breaker.is_probing(OTHER)
+    breaker.close(PLACE)
+    assert breaker.state is State.CLOSED
+
+
+def test_the_breaker_sees_a_streak_over_many_small_batches() -> None:
+    breaker = Breaker(records_min=10, share=0.5)
+    for _ in range(9):
+        assert breaker.tripped_by([(PLACE, True)]) == set()
+        breaker.note([(PLACE, True)])
+    assert breaker.tripped_by([(PLACE, True)]) == {PLACE}
+    breaker.note([(PLACE, False)])
+    assert breaker.tripped_by([(PLACE, True)]) == set()
+    breaker.open([PLACE, OTHER], now=0.0)
+    breaker.forget([PLACE, OTHER])
+    assert breaker.state is State.CLOSED
+
+
+def test_durations_are_read_as_people_write_them() -> None:
+    assert duration("14d") == timedelta(days=14)
+    assert duration("90m") == timedelta(minutes=90)
+    for wrong in ("", "14", "1w", "-1d", "1.5h"):
+        with pytest.raises(ConfigurationError, match="not a duration"):
+            duration(wrong)
+
+
+def test_documents_are_kept_once_and_checked(tmp_path: Path) -> None:
+    store = DocumentStore(tmp_path)
+    digest = store.put(b"content")
+    assert store.put(b"content") == digest
+    assert store.get(digest) == b"content"
+    (tmp_path / digest[:2] / digest).write_bytes(b"rotten")
+    with pytest.raises(DocumentMissing, match="another sha256"):
+        store.get(digest)
+    with pytest.raises(DocumentMissing):
+        store.get("0" * 64)
+    with pytest.raises(ValueError, match="not a sha256"):
+        store.get("../../etc/passwd")
+
+
+def test_a_rejection_names_code_message_and_facts() -> None:
+    rejected = Rejected("run-aborted", "the run was aborted", job="J1", value=3)
+    assert str(rejected) == "the run was aborted (job=J1, value=3)"
+    assert str(Rejected("x", "plain")) == "plain"

@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from shared.local.broker import Broker, Runtime
 from shared.local.errors import LocalStackError

@@ -5,9 +5,18 @@ them, also after SIGKILL. So a lock that can be taken proves that nobody is left
 in a file cannot: ids are used again, in containers at once.
 """
 
-import fcntl
 import os
 from pathlib import Path
+
+from shared.local.errors import LocalStackError
+
+try:
+    import fcntl
+except ModuleNotFoundError as error:
+    raise LocalStackError(
+        "The local stack runs on Linux and macOS, on Windows inside WSL: start it there, or set "
+        "COLOPHON_KAFKA_BOOTSTRAP_SERVERS and COLOPHON_DATABASE_URL to servers of your own."
+    ) from error
 
 
 def try_lock(path: Path) -> int | None:

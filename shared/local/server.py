@@ -105,12 +105,14 @@ class Server:
             raise kind(f"{self.name} stopped by itself. {self._last_words(text)}")
 
     def stop(self) -> None:
-        """Close the pipe and wait for the supervisor, which stops the server in bounded time."""
-        if self._supervisor is None:
-            return
-        with suppress(BrokenPipeError):
+        """Tell the supervisor, which stops the server in bounded time, and wait for both.
+
+        A signal besides the closed pipe: a forked child of ours may hold the pipe open.
+        """
+        if self._supervisor is not None:
+            self._supervisor.terminate()
             self._supervisor.communicate()
-        self._supervisor = None
+            self._supervisor = None
 
     def _claim(self) -> int:
         """Lock the server's folder, first ending what a crashed session may have left there."""

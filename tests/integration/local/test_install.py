@@ -1,6 +1,8 @@
 """What the local stack stands on: jars with the right sums, a Java that runs, a safe folder."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from shared.local import jars, java, maven, postgres, stack, unprivileged
 from shared.local.errors import LocalStackError
 from shared.local.stack import LocalStack
 from shared.local.wheels import wheel_folder
+
+ROOT = Path(__file__).parents[3]
 
 
 def _ignore(_text: str) -> None:
@@ -145,6 +149,7 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_database_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given no PostgreSQL wheel, one sentence says what to do."""
     monkeypatch.setattr(postgres, "wheel_folder", lambda _package: None)
+    monkeypatch.setattr(stack, "kafka", lambda _folder, _report: _NoBroker())
     with pytest.raises(LocalStackError, match="PostgreSQL is not installed: run `make install`"):
         LocalStack(tmp_path).up()
 
@@ -188,6 +193,34 @@ def root_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(unprivileged, "ROOT_FOLDER", folder)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     return folder
+
+
+def test_data_of_deleted_directories_is_removed(root_folder: Path, tmp_path: Path) -> None:
+    """Given notes of owners, root removes the data of those that were deleted, and no other."""
+    device = tmp_path.stat().st_dev
+    kept = {
+        "present": f"{device} {tmp_path}",
+        "running": f"{device} {tmp_path / 'deleted'}",
+        "unmounted": f"{device + 1} {tmp_path / 'deleted'}",
+    }
+    root_folder.mkdir()
+    for name, note in {**kept, "deleted": f"{device} {tmp_path / 'deleted' / 'whole'}"}.items():
+        (root_folder / f"owner-{name}").write_text(note)
+        (root_folder / f"data-{name}").mkdir()
+    (root_folder / "data-running" / "postmaster.pid").touch()
+    unprivileged._prune()
+    left = {file.name for file in root_folder.iterdir()}
+    assert left == {f"{kind}-{name}" for kind in ("owner", "data") for name in kept}
+
+
+def test_other_platforms_are_told_where_it_runs() -> None:
+    """Given a system without POSIX file locks, one sentence says where the stack runs."""
+    script = "import sys; sys.modules['fcntl'] = None; import shared.local.stack"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 1
+    assert "LocalStackError: The local stack runs on Linux and macOS" in done.stderr
 
 
 def test_root_folder_of_somebody_else_is_refused(root_folder: Path, tmp_path: Path) -> None:

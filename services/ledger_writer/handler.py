@@ -9,7 +9,8 @@ from typing import Final
 
 from services.ledger_writer.domain import chain, documents, entries, open_items, told
 from services.ledger_writer.domain.open_items import OpenItem
-from services.ledger_writer.store import LedgerStore, entry_row, posting_rows
+from services.ledger_writer.store import LedgerStore
+from services.ledger_writer.store.rows import entry_row, posting_rows
 from shared.errors import ConfigurationError, WaitFor
 from shared.events.accounting import EntryPosted
 from shared.events.base import Event

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from services.ledger_writer import handler, store
+from services.ledger_writer import handler
+from services.ledger_writer.store import LedgerStore
+from services.ledger_writer.store.tables import GRANTS, METADATA
 from shared.events.billing import CreditNoteIssued, InvoiceIssued
 from shared.events.payments import PaymentApplied
 from shared.ids import record_key
@@ -15,8 +17,8 @@ def _invoice(event: InvoiceIssued) -> tuple[Fact]:
 
 SERVICE: Final = ServiceSpec(
     name=handler.SERVICE_NAME,
-    metadata=store.METADATA,
-    store=store.LedgerStore,
+    metadata=METADATA,
+    store=LedgerStore,
     handlers={
         InvoiceIssued: handler.on_invoice_issued,
         CreditNoteIssued: handler.on_credit_note_issued,
@@ -25,5 +27,5 @@ SERVICE: Final = ServiceSpec(
     facts={InvoiceIssued: _invoice},
     ticks=(Tick("figures", handler.show_figures, every_s=15.0),),
     start=handler.check_books,
-    grants=store.GRANTS,
+    grants=GRANTS,
 )

@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from services.ledger_writer import handler
 from services.ledger_writer.domain import chain
 from services.ledger_writer.main import SERVICE
-from services.ledger_writer.store import EntryRow, LedgerStore, PostingRow
+from services.ledger_writer.store import LedgerStore
+from services.ledger_writer.store.rows import EntryRow, PostingRow
 from shared import db
 from shared.clock import FixedClock
 from shared.errors import ConfigurationError, Rejected, WaitFor

@@ -46,12 +46,12 @@ def _renewed() -> dict[Path, str]:
     for file, name, content in parts():
         before = texts.get(file) or file.read_text("utf-8")
         begin, end = f"<!-- generated:{name} -->", f"<!-- /generated:{name} -->"
-        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        if not pattern.search(before):
+        if begin not in before or end not in before:
             msg = f"{file.relative_to(ROOT)} has no part {begin} ... {end}"
             raise ConfigurationError(msg)
-        part = f"{begin}\n{content}\n{end}"
-        texts[file] = pattern.sub(lambda _, part=part: part, before)
+        before_part, _, rest = before.partition(begin)
+        after_part = rest.partition(end)[2]
+        texts[file] = f"{before_part}{begin}\n{content}\n{end}{after_part}"
     return texts
 
 

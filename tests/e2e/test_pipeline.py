@@ -1,0 +1,94 @@
+"""From completed jobs to posted invoices, mails and reminders, checked by independent readers."""
+
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from shared.metrics import REGISTRY
+from tests.e2e.pipeline import Pipeline
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_jobs_become_posted_invoices_and_every_check_passes(pipeline: Pipeline) -> None:
+    """Given simulated jobs and one of every special case, then `verify` finds nothing."""
+    pipeline.simulate(60)
+    stories = pipeline.special_cases()
+    pipeline.settle()
+    report = pipeline.verify()
+    assert report.is_sound, report.findings
+    posted = pipeline.query("SELECT count(*) FROM ledger_writer.posted_document")[0][0]
+    issued = pipeline.query("SELECT count(*) FROM invoicer.invoice")[0][0]
+    assert posted == issued > 50
+    paths = {row.path for row in pipeline.query("SELECT DISTINCT path FROM pricer.job")}
+    assert paths >= {"STRAIGHT_THROUGH", "ACTUAL_WITHIN_CAP", "REVIEW", "HOLD"}
+    assert stories.keys() >= {"duplicate", "conflict", "late-estimate", "not-billable"}
+    _accounting_reads_what_was_posted(pipeline, issued)
+    _metrics_are_those_of_the_list(pipeline)
+    _reminders_fall_due_once(pipeline)
+    assert set(pipeline.system.fleet.stop()) == {0}
+
+
+def _accounting_reads_what_was_posted(pipeline: Pipeline, issued: int) -> None:
+    """The README's script, as accounting would run it."""
+    found = re.search(
+        r"<!-- script -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert found, "the README has no script"
+    assert len(found[1].splitlines()) <= 40
+    broker = pipeline.system.settings.kafka_bootstrap_servers
+    done = subprocess.run(
+        [sys.executable, "-c", found[1], broker],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    assert len(done.stdout.splitlines()) == issued
+
+
+def _metrics_are_those_of_the_list(pipeline: Pipeline) -> None:
+    known = {family.name for family in REGISTRY.collect()}
+    for child in pipeline.system.fleet.children.values():
+        connection = HTTPConnection("127.0.0.1", child.port, timeout=10)
+        connection.request("GET", "/metrics")
+        body = connection.getresponse().read().decode()
+        connection.close()
+        exposed = {family.name for family in text_string_to_metric_families(body)}
+        assert exposed <= known
+        assert "colophon_consumer_records" in exposed
+
+
+def _reminders_fall_due_once(pipeline: Pipeline) -> None:
+    pipeline.system.clock.advance(timedelta(days=45))
+    pipeline.until("SELECT count(*) FROM dunning_scheduler.reminder")
+    pipeline.settle()
+    rows = pipeline.query(
+        "SELECT invoice_id, stage, count(*) AS n FROM dunning_scheduler.reminder GROUP BY 1, 2"
+    )
+    assert rows
+    assert all(row.n == 1 for row in rows)
+    assert pipeline.verify().is_sound
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_services_killed_at_any_moment_lose_and_double_nothing(
+    pipeline: Pipeline, seed: int
+) -> None:
+    """Given work in flight, when each service is killed and restarted, then `verify` passes."""
+    pipeline.simulate(250, seed)
+    for name in list(pipeline.system.fleet.children):
+        pipeline.until_more(name)  # in the middle of its work
+        pipeline.system.fleet.kill(name)
+        pipeline.system.fleet.start(name)
+    pipeline.system.fleet.wait_ready()
+    pipeline.settle()
+    report = pipeline.verify()
+    assert report.is_sound, report.findings

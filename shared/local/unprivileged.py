@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.local.errors import LocalStackError
+from shared.local.locks import try_lock
 
 ROOT_FOLDER = Path("/var/tmp/colophon-postgres")  # noqa: S108 -- checked below: ours or refused
 ACCOUNTS = ("nobody", "postgres", "daemon")
@@ -102,16 +103,28 @@ def _claim_root_folder() -> None:
 
 def _note_owner(folder: Path, digest: str) -> None:
     """Write down whose data this is: the file system's number and the path."""
-    note = f"{folder.stat().st_dev} {folder}"
-    (ROOT_FOLDER / f"owner-{digest}").write_bytes(os.fsencode(note))
+    unfinished = ROOT_FOLDER / f"note-{digest}"
+    unfinished.write_bytes(os.fsencode(f"{folder.stat().st_dev} {folder}"))
+    unfinished.replace(ROOT_FOLDER / f"owner-{digest}")
 
 
 def _prune() -> None:
     """Remove the data of data directories that were deleted: their passwords went with them.
 
     Not while the server runs, and only where the file system that held the directory is there: one
-    that is not mounted, or belongs to another container, has not been deleted.
+    that is not mounted, or belongs to another container, has not been deleted. One process at a
+    time does it; the others need not.
     """
+    lock = try_lock(ROOT_FOLDER / "lock")
+    if lock is None:
+        return
+    try:
+        _remove_deleted()
+    finally:
+        os.close(lock)
+
+
+def _remove_deleted() -> None:
     for note in ROOT_FOLDER.glob("owner-*"):
         device, _, path = os.fsdecode(note.read_bytes()).partition(" ")
         data = note.with_name(note.name.replace("owner", "data"))

@@ -2,17 +2,15 @@
 
 The runtime's tables come first in each schema, then the service's own. Each service has a role
 that may use its own schema and nothing else; the auditor may read everything, the operator may
-decide about dead letters. `python -m shared.migrate draft SERVICE` writes the next migration from
-the difference between `store.py` and a migrated database.
+decide about dead letters.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
@@ -24,8 +22,8 @@ from shared import db
 from shared.errors import ConfigurationError
 from shared.runtime.service import ServiceSpec, load_service
 from shared.runtime.tables import METADATA as RUNTIME
-from shared.settings import Settings, read_settings
-from shared.store import Json, Store
+from shared.settings import Settings
+from shared.store import Json
 from shared.topology import SERVICE, consumers
 
 AUDITOR: Final = "colophon_auditor"
@@ -33,8 +31,6 @@ OPERATOR: Final = "colophon_operator"
 OWNER: Final = "colophon_owner"
 ROOT: Final = Path(__file__).resolve().parent.parent
 RUNTIME_VERSIONS: Final = ROOT / "shared" / "migrations"
-_PLAIN: Final = ServiceSpec(name="reporter", metadata=MetaData(), store=Store, handlers={})
-"""A service with nothing of its own: to look at the runtime's tables alone."""
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 _OPERATOR_RIGHTS: Final = {
     "held_record": "SELECT, UPDATE"
@@ -82,7 +78,7 @@ def bring_up(
 
 def _own_tables(connection: Connection, spec: ServiceSpec) -> None:
     if (ROOT / "services" / spec.name).is_dir():
-        _upgrade(connection, _versions(spec.name), "service_version", spec.metadata)
+        _upgrade(connection, versions_of(spec.name), "service_version", spec.metadata)
     else:
         spec.metadata.create_all(connection)
         _version_table(connection, "service_version")
@@ -91,49 +87,11 @@ def _own_tables(connection: Connection, spec: ServiceSpec) -> None:
 def differences(settings: Settings, name: str) -> list[Any]:
     """What a migrated schema has otherwise than `store.py` and the runtime say; [] when equal."""
     spec = load_service(name)
-    with _inspecting(settings, name) as connection:
+    with inspecting(settings, name) as connection:
         found: list[Any] = compare_metadata(
-            _context(connection, "service_version"), _together(spec)
+            comparing(connection, "service_version"), _together(spec)
         )
         return found
-
-
-def draft(settings: Settings, name: str, why: str) -> Path | None:
-    """Write the next migration of `name` (a service, or "runtime"); None when nothing differs."""
-    is_runtime = name == "runtime"
-    metadata = RUNTIME if is_runtime else load_service(name).metadata
-    folder = RUNTIME_VERSIONS if is_runtime else _versions(name)
-    with _inspecting(settings, _PLAIN.name if is_runtime else name) as connection:
-        context = _context(connection, "service_version", only=metadata)
-        script = produce_migrations(context, metadata)
-        if script.upgrade_ops is None or script.upgrade_ops.is_empty():
-            return None
-        body = render_python_code(
-            script.upgrade_ops, render_item=_render, migration_context=context
-        )
-    body = "\n".join(line for line in body.splitlines() if "# ###" not in line)
-    number = len(list((folder / "versions").glob("[0-9]*.py"))) + 1
-    target = folder / "versions" / f"{number:04d}.py"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    before = f'"{number - 1:04d}"' if number > 1 else "None"
-    target.write_text(_TEMPLATE.format(why=why, number=number, before=before, body=body))
-    return target
-
-
-_TEMPLATE = '''"""{why}"""
-
-import sqlalchemy as sa
-from alembic import op
-from sqlalchemy.dialects import postgresql
-
-revision = "{number:04d}"
-down_revision = {before}
-
-
-def upgrade() -> None:
-    """Go forward; there is no way back but a restored backup."""
-    {body}
-'''
 
 
 def _serialise(connection: Connection) -> None:
@@ -178,7 +136,8 @@ def _grant(connection: Connection, spec: ServiceSpec) -> None:
     connection.execute(text(f"GRANT SELECT ON runtime_version, service_version TO {role}"))
 
 
-def _versions(name: str) -> Path:
+def versions_of(name: str) -> Path:
+    """The folder of a service's migrations."""
     return ROOT / "services" / name / "migrations"
 
 
@@ -203,9 +162,11 @@ def _version_table(connection: Connection, name: str) -> None:
     context._ensure_version_table()  # noqa: SLF001 - also where there is no migration yet
 
 
-def _context(
+def comparing(
     connection: Connection, version_table: str, only: MetaData | None = None
 ) -> MigrationContext:
+    """A context that compares tables (those of `only`) with the database."""
+
     def wanted(name: str | None, kind: str, parents: Mapping[str, Any]) -> bool:
         del parents
         if kind != "table":
@@ -230,11 +191,6 @@ def _differs(context: Any, inspected: Any, column: Any, found: Any, wanted: Any)
     return False if isinstance(wanted, Json) and isinstance(found, JSONB) else None
 
 
-def _render(kind: str, thing: object, context: object) -> str | Literal[False]:
-    del context
-    return "postgresql.JSONB()" if kind == "type" and isinstance(thing, Json) else False
-
-
 def _together(spec: ServiceSpec) -> MetaData:
     both = MetaData()
     for table in (*RUNTIME.tables.values(), *spec.metadata.tables.values()):
@@ -243,20 +199,9 @@ def _together(spec: ServiceSpec) -> MetaData:
 
 
 @contextmanager
-def _inspecting(settings: Settings, schema: str) -> Iterator[Connection]:
-    inspecting: Engine = db.engine(settings, OWNER, search_path=schema)
-    with inspecting.connect() as connection:
+def inspecting(settings: Settings, schema: str) -> Iterator[Connection]:
+    """A connection of the owner that looks at `schema`."""
+    own: Engine = db.engine(settings, OWNER, search_path=schema)
+    with own.connect() as connection:
         yield connection
-    inspecting.dispose()
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["draft", service, reason]:
-            from shared.testing import scratch_database
-
-            with scratch_database(read_settings()) as scratch:
-                bring_up(scratch, [_PLAIN if service == "runtime" else load_service(service)])
-                sys.stdout.write(f"{draft(scratch, service, reason)}\n")
-        case _:
-            sys.exit("usage: python -m shared.migrate draft SERVICE|runtime 'Why this changes.'")
+    own.dispose()

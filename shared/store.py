@@ -87,6 +87,10 @@ class Rows(Generic[R]):
             self._known.setdefault(key, row)
             self._stored.add(key)
 
+    def absent(self, keys: Iterable[Key]) -> None:
+        """Take in, without asking, that no row stands under `keys`: their parent is not there."""
+        self._missing.update(key for key in keys if key not in self._stored)
+
     def get(self, *key: object) -> R | None:
         """The row under `key`, or None; a key never loaded is a bug and raises."""
         if key in self._known:

@@ -33,7 +33,7 @@ def items_of(
     products = _products(root)
     for item_id, product in products.items():
         r.ident(product, "ExternalID")
-        names = {item_id, product.text("ID")}
+        names = {item_id, product.text("ID") or item_id}
         made = _made(actual, names, alone=len(products) == 1)
         dropped = [one.quantity for one in drops if one.item_id == item_id]
         yield Item(
@@ -47,7 +47,7 @@ def items_of(
         )
 
 
-def _made(actual: Sequence[Statement], names: set[str | None], *, alone: bool) -> Decimal | None:
+def _made(actual: Sequence[Statement], names: set[str], *, alone: bool) -> Decimal | None:
     """Good pieces of a product: sheets and signatures of it are not pieces of it."""
     outputs = [one for one in _outputs(actual) if not one.is_sheet]
     mine = [one for one in outputs if _product_part(one) in names]

@@ -7,6 +7,7 @@ depends on the number of tables, never on the number of records. Nothing here co
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -201,6 +202,11 @@ def column_arrays(table: Table, names: Sequence[str], rows: Sequence[object]) ->
 
 def insert_statement(table: Table, names: Sequence[str]) -> TextClause:
     """INSERT ... SELECT unnest ... ON CONFLICT DO NOTHING: one statement for any number of rows."""
+    return _insert(table, tuple(names))
+
+
+@cache
+def _insert(table: Table, names: tuple[str, ...]) -> TextClause:
     columns = ", ".join(names)
     return text(
         f"INSERT INTO {table.name} ({columns}) SELECT {_cast_back(table, names)}"  # noqa: S608
@@ -208,7 +214,8 @@ def insert_statement(table: Table, names: Sequence[str]) -> TextClause:
     )
 
 
-def _update(table: Table, names: Sequence[str], key: Sequence[Column[Any]]) -> TextClause:
+@cache
+def _update(table: Table, names: tuple[str, ...], key: tuple[Column[Any], ...]) -> TextClause:
     keys = [column.name for column in key]
     rest = [name for name in names if name not in keys]
     assign = ", ".join(f"{n} = {_cast_one(table, n)}" for n in rest)
@@ -218,8 +225,9 @@ def _update(table: Table, names: Sequence[str], key: Sequence[Column[Any]]) -> T
     )
 
 
+@cache
 def _select(
-    table: Table, names: Sequence[str], key: Sequence[Column[Any]], *, lock: bool
+    table: Table, names: tuple[str, ...], key: tuple[Column[Any], ...], *, lock: bool
 ) -> TextClause:
     arrays = ", ".join(f"CAST(:k{i} AS {_array_type(c)}[])" for i, c in enumerate(key))
     keys = ", ".join(f"t.{column.name}" for column in key)

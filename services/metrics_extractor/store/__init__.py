@@ -5,8 +5,9 @@ hear of one job at once decide one after the other.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, TextClause, text
@@ -34,7 +35,6 @@ from shared.events.base import Event
 from shared.events.masterdata import CostRate, LegalEntity
 from shared.events.production import JobCompleted, QualityDecided, UsageReported
 from shared.store import Key, Rows, Store
-from shared.validity import covers
 
 _UNNEST_JOBS = (
     "unnest(CAST(:entities AS text[]), CAST(:jobs AS text[])) AS j (legal_entity_id, job_id)"
@@ -47,13 +47,17 @@ _DECISIONS_OF_JOBS = text(
     "SELECT d.* FROM quality_decision d"  # noqa: S608 - only names of this module
     f" JOIN {_UNNEST_JOBS} USING (legal_entity_id, job_id)"
 )
-_ENTITIES = text(
-    "SELECT * FROM legal_entity WHERE legal_entity_id = ANY (CAST(:entities AS text[]))"
-)
-_RATES_HEADS = text(
-    "SELECT legal_entity_id, cost_rate_id, version, valid_from, valid_to"
-    " FROM cost_rate WHERE legal_entity_id = ANY (CAST(:entities AS text[]))"
-)
+_MASTERDATA = text("""
+    SELECT legal_entity_id, NULL AS cost_rate_id, version, valid_from, valid_to,
+        time_zone, currency, NULL AS content
+    FROM legal_entity WHERE legal_entity_id = ANY (CAST(:entities AS text[]))
+    UNION ALL
+    SELECT legal_entity_id, cost_rate_id, version, valid_from, valid_to, NULL, NULL,
+        CASE WHEN valid_from <= :last AND (valid_to IS NULL OR valid_to >= :first)
+            THEN CAST(content AS text) END
+    FROM cost_rate WHERE legal_entity_id = ANY (CAST(:entities AS text[]))
+""")
+"""All versions of some entities and of their cost rates; the lines only where they may hold."""
 
 R = TypeVar("R")
 JobKey = tuple[str, str]
@@ -96,12 +100,7 @@ class MetricsStore(Store):
             if job.state == State.AWAITING_REPORTS
         }
         self._load_gathered(sorted(deciding), completed)
-        self._load_masterdata(
-            [e for e in events if isinstance(e, LegalEntity)],
-            [e for e in events if isinstance(e, CostRate)],
-            completed,
-            {entity for entity, _ in deciding},
-        )
+        self._load_masterdata(events, deciding)
 
     def add_report(self, row: ReportRow) -> None:
         """Gather a usage report under its job."""
@@ -152,20 +151,20 @@ class MetricsStore(Store):
         head = rates_in_force(self._heads[legal_entity_id].values(), on)
         if head is None:
             return None
-        key = _key_of(head)
-        if key not in self._cost_tables and (row := self.cost_rates.get(*key)):
-            self._cost_tables[key] = table_of(row.content)
+        key = (head.legal_entity_id, head.cost_rate_id, head.version)
+        if key not in self._cost_tables and (added := self.cost_rates.get(*key)):
+            self._cost_tables[key] = table_of(added.content)
         return self._cost_tables[key]
 
     def _load_gathered(self, deciding: Sequence[JobKey], completed: Iterable[JobCompleted]) -> None:
-        revisions = {(e.legal_entity_id, e.job_id, e.revision) for e in completed}
-        for job in deciding:
-            row = self.jobs.get(*job)
-            if row and row.revision is not None:
-                revisions.add((*job, row.revision))
-        self.completed.load(self.connection, revisions)
-        if deciding:
-            entities, jobs = zip(*deciding, strict=True)
+        """What stands under jobs that are known; nothing can stand under others."""
+        known = {key: job for key in deciding if (job := self.jobs.get(*key))}
+        asked = {(e.legal_entity_id, e.job_id, e.revision) for e in completed}
+        asked |= {(*key, job.revision) for key, job in known.items() if job.revision is not None}
+        self.completed.absent(key for key in asked if key[:2] not in known)
+        self.completed.load(self.connection, asked)
+        if known:
+            entities, jobs = zip(*known, strict=True)
             keys = {"entities": list(entities), "jobs": list(jobs)}
             self._gather(self.reports, _REPORTS_OF_JOBS, keys, self._reports)
             self._gather(self.decisions, _DECISIONS_OF_JOBS, keys, self._decisions)
@@ -183,28 +182,40 @@ class MetricsStore(Store):
             key = tuple(each[column.name] for column in rows.key_columns)
             index[each["legal_entity_id"], each["job_id"]][key] = None
 
-    def _load_masterdata(
-        self,
-        entities: Iterable[LegalEntity],
-        rates: Iterable[CostRate],
-        completed: Iterable[JobCompleted],
-        wanted: set[str],
-    ) -> None:
-        """All versions of the entities in `wanted`, and the cost rates that their jobs may need."""
-        self.entities.load(self.connection, {(e.legal_entity_id, e.version) for e in entities})
-        keys: set[Key] = {(e.legal_entity_id, e.cost_rate_id, e.version) for e in rates}
-        if wanted:
-            parameters = {"entities": sorted(wanted)}
-            self.entities.adopt(self.connection.execute(_ENTITIES, parameters).mappings())
-            for row in self.entities.all():
-                self._entities[row.legal_entity_id][self.entities.key(row)] = row
-            heads = [RatesHead(*row) for row in self.connection.execute(_RATES_HEADS, parameters)]
-            for head in heads:
-                self._heads[head.legal_entity_id][_key_of(head)] = head
-            times = [e.completed_at for e in completed]
-            times += [row.completed_at for row in self.completed.all()]
-            keys |= {_key_of(head) for head in heads if _may_hold(head, times)}
-        self.cost_rates.load(self.connection, keys)
+    def _load_masterdata(self, events: Sequence[Event], deciding: Collection[JobKey]) -> None:
+        """All versions of the entities of jobs to decide, and the cost rates they may need."""
+        self.entities.load(
+            self.connection,
+            ((e.legal_entity_id, e.version) for e in events if isinstance(e, LegalEntity)),
+        )
+        self.cost_rates.load(
+            self.connection,
+            (
+                (e.legal_entity_id, e.cost_rate_id, e.version)
+                for e in events
+                if isinstance(e, CostRate)
+            ),
+        )
+        if not deciding:
+            return
+        times = [e.completed_at for e in events if isinstance(e, JobCompleted)]
+        times += [row.completed_at for row in self.completed.all()]
+        span = {
+            "entities": sorted({entity for entity, _ in deciding}),
+            "first": (min(times) - _DAY).date() if times else date.max,
+            "last": (max(times) + _DAY).date() if times else date.min,
+        }
+        for row in self.connection.execute(_MASTERDATA, span):
+            entity, name, version = row.legal_entity_id, row.cost_rate_id, row.version
+            valid = (row.valid_from, row.valid_to)
+            if name is None:
+                known = EntityRow(entity, version, *valid, row.time_zone, row.currency)
+                self._entities[entity][entity, version] = known
+                continue
+            key = (entity, name, version)
+            self._heads[entity][key] = RatesHead(*key, *valid)
+            if row.content is not None:
+                self._cost_tables[key] = _table(row.content)
 
 
 def message_key(event: UsageReported | QualityDecided) -> Key:
@@ -212,12 +223,7 @@ def message_key(event: UsageReported | QualityDecided) -> Key:
     return event.legal_entity_id, event.sender_id, event.message_id
 
 
-def _key_of(head: RatesHead) -> Key:
-    return head.legal_entity_id, head.cost_rate_id, head.version
-
-
-def _may_hold(head: RatesHead, times: Sequence[datetime]) -> bool:
-    """Whether `head` may hold on the local day, in whatever zone, of one of `times`."""
-    if not times:
-        return False
-    return covers(head, (min(times) - _DAY).date(), (max(times) + _DAY).date())
+@lru_cache(maxsize=64)
+def _table(content: str) -> CostTable:
+    """The cost rates that a stored version holds, parsed once for as long as they are in use."""
+    return table_of(CostRate.model_validate_json(content))

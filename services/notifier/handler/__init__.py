@@ -1,0 +1,1 @@
+"""What each event means for deliveries (`events`), and the couriers that make them (`courier`)."""

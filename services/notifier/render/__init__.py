@@ -1,0 +1,1 @@
+"""Mails: `wording` and `letter` say it, `layout` shows it, `mime` puts it on the wire."""

@@ -69,7 +69,7 @@ class ServiceHarness:
     """
 
     def __init__(self, spec: ServiceSpec, settings: Settings, clock: Clock | None = None) -> None:
-        self.spec = spec
+        self.spec = spec.bound(settings)
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.statements = 0

@@ -77,6 +77,10 @@ JVM = (
 )
 
 
+# In this locale Java reads and writes file names as they are, whatever letters they have.
+JVM_ENVIRONMENT = ENVIRONMENT | {"LC_ALL": "C.UTF-8"}
+
+
 @dataclass(frozen=True)
 class Runtime:
     """How to run a class of Kafka: `java` and its options, then options for the broker alone."""
@@ -124,6 +128,10 @@ class Broker:
         """Stop the broker cleanly, in bounded time."""
         self._server.stop()
 
+    def end_orphans(self) -> None:
+        """See that nothing of an earlier session runs any more; LocalStackError if it does."""
+        self._server.end_orphans()
+
     def _prepare(self) -> Launch:
         runtime = self._runtime()
         temporary = self._folder / "tmp"
@@ -136,6 +144,7 @@ class Broker:
         return Launch(
             command=[*runtime.java, *runtime.broker_options, "kafka.Kafka", "log.properties"],
             cwd=self._folder,
+            env=JVM_ENVIRONMENT,
             port=broker,
             ready=partial(_answers, f"{LOOPBACK}:{broker}"),
             stop=[(signal.SIGTERM, self._stop_seconds)],
@@ -162,7 +171,7 @@ class Broker:
             done = subprocess.run(
                 [*java, *tool],
                 cwd=self._folder,
-                env=ENVIRONMENT,
+                env=JVM_ENVIRONMENT,
                 capture_output=True,
                 check=False,
                 text=True,

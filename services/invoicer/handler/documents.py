@@ -1,0 +1,143 @@
+"""Rendering: outside the numbering transaction, so that no paper jam can burn a number.
+
+A document is claimed in one transaction, drawn and stored, and recorded in another. A process
+that dies in between leaves a lease that runs out; drawing again gives the same bytes.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from services.invoicer.domain.job import SERVICE_NAME
+from services.invoicer.render import Logo, LogoUnreadable, Rendered, prepare, render_invoice
+from services.invoicer.store.rows import FAILED, PENDING, RENDERED, RENDERING, DocumentRow
+from shared.clock import system_now
+from shared.documents import DocumentMissing, DocumentStore
+from shared.events.billing import DocumentRendered, InvoiceIssued
+from shared.logging import logger
+from shared.metrics import DOCUMENTS
+from shared.runtime.service import Desk, UnitOfWork
+
+PORTION: Final = 25
+LEASE: Final = timedelta(seconds=60)
+ATTEMPTS_MAX: Final = 5
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A rendered document in the store, under its sha256."""
+
+    rendered: Rendered
+    sha256: str
+
+
+def render_documents(desk: Desk) -> int:
+    """Render and store one portion of documents; returns how many were claimed."""
+    shelf = DocumentStore(desk.settings.documents_dir)
+    with desk.begin() as unit:
+        claimed = unit.store.claim_documents(system_now(), PORTION)
+        lease = system_now() + LEASE
+        for row, _ in claimed:
+            begun = replace(row, state=RENDERING, attempts=row.attempts + 1, not_before=lease)
+            unit.store.documents.put(begun)
+    outcomes = [(row, issued, _draw(issued, shelf)) for row, issued in claimed]
+    if outcomes:
+        with desk.begin() as unit:
+            keys = [(row.legal_entity_id, row.invoice_id, row.document_kind) for row, _ in claimed]
+            unit.store.documents.load(unit.store.connection, keys)
+            for row, issued, outcome in outcomes:
+                _record(row, issued, outcome, unit)
+    return len(claimed)
+
+
+def _draw(issued: InvoiceIssued, shelf: DocumentStore) -> Stored | Exception:
+    """The document in the store; or the defect that hit this invoice and must stop no other.
+
+    A store that cannot be written is no defect of the invoice: that error goes up, and the lease
+    brings the whole portion back.
+    """
+    try:
+        rendered = render_invoice(issued, _logo_of(issued, shelf))
+    except Exception as error:  # noqa: BLE001 -- recorded with the document, which is tried again
+        return error
+    return Stored(rendered, shelf.put(rendered.content))
+
+
+def _record(
+    claimed: DocumentRow, issued: InvoiceIssued, outcome: Stored | Exception, unit: UnitOfWork
+) -> None:
+    key = (claimed.legal_entity_id, claimed.invoice_id, claimed.document_kind)
+    row: DocumentRow = unit.store.documents.get(*key)
+    if row.state == RENDERED:  # by another instance, after our lease had run out
+        return
+    if isinstance(outcome, Exception):
+        unit.store.documents.put(_failed(row, outcome))
+        return
+    rendered = outcome.rendered
+    if rendered.missing:
+        points = " ".join(f"U+{ord(one):04X}" for one in sorted(rendered.missing))
+        logger().warning(
+            "characters missing", invoice_number=issued.invoice_number, characters=points
+        )
+    else:
+        points = None
+    done = replace(
+        row,
+        state=RENDERED,
+        sha256=outcome.sha256,
+        media_type=rendered.media_type,
+        size_bytes=len(rendered.content),
+        language=rendered.language,
+        missing_characters=points,
+        rendered_at=unit.now,
+        last_error=None,
+    )
+    unit.store.documents.put(done)
+    DOCUMENTS.labels(SERVICE_NAME, "flagged" if points else "rendered").inc()
+    unit.emit(_told(issued, done))
+
+
+def _failed(row: DocumentRow, error: Exception) -> DocumentRow:
+    """Tried again later, more and more slowly; given up, and said so, after the last attempt."""
+    over = row.attempts >= ATTEMPTS_MAX
+    outcome = "given-up" if over else "failed"
+    DOCUMENTS.labels(SERVICE_NAME, outcome).inc()
+    logger().error("rendering failed", invoice_id=row.invoice_id, outcome=outcome, exc_info=error)
+    return replace(
+        row,
+        state=FAILED if over else PENDING,
+        not_before=system_now() + timedelta(seconds=2**row.attempts),
+        last_error=f"{type(error).__name__}: {error}"[:2000],
+    )
+
+
+def _told(issued: InvoiceIssued, row: DocumentRow) -> DocumentRendered:
+    return DocumentRendered(
+        legal_entity_id=row.legal_entity_id,
+        invoice_id=row.invoice_id,
+        invoice_number=issued.invoice_number,
+        document_kind=row.document_kind,
+        sha256=row.sha256 or "",
+        media_type=row.media_type or "",
+        size_bytes=row.size_bytes or 0,
+        language=row.language or "",
+        rendered_at=row.rendered_at or issued.issued_at,
+    )
+
+
+def _logo_of(issued: InvoiceIssued, shelf: DocumentStore) -> Logo | None:
+    """The seller's logo; where it cannot be had, the seller's name is set in type instead."""
+    if issued.seller.logo is None:
+        return None
+    try:
+        return _prepared(shelf.root, issued.seller.logo)
+    except (DocumentMissing, LogoUnreadable) as error:
+        logger().warning("logo missing", logo=issued.seller.logo, reason=str(error))
+        return None
+
+
+@lru_cache(maxsize=64)
+def _prepared(root: Path, digest: str) -> Logo:
+    return prepare(DocumentStore(root).get(digest))

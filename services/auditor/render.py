@@ -2,12 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
+from services.auditor.domain.arithmetic import plain
+from services.auditor.domain.findings import Checked, Severity
+from services.auditor.domain.report import Report
 from services.auditor.domain.status import ServiceStatus, Status
+
+_FINDINGS_SHOWN: Final = 20
 
 _MINUTE_S = 60
 _HOUR_S = 60 * _MINUTE_S
@@ -41,6 +48,81 @@ def status_json(status: Status) -> str:
             "services": {service.name: _plain(service) for service in status.services},
         }
     )
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """What became of the jobs, what was issued, and how much of everything there is."""
+    jobs = Table("what became of it", "why", Column("jobs", justify="right"), title="Jobs")
+    for claim, count in report.outcomes.items():
+        jobs.add_row(claim.outcome, claim.reason, str(count))
+    jobs.add_section()
+    jobs.add_row("all completed jobs", "", str(sum(report.outcomes.values())))
+    amounts = [Column(name, justify="right") for name in ("net", "tax", "gross")]
+    issued = Table(
+        "legal entity", "issued", Column("count", justify="right"), "", *amounts, title="Issued"
+    )
+    for one in report.turnover:
+        figures = (f"{plain(amount)}" for amount in (one.net, one.tax, one.gross))
+        issued.add_row(one.legal_entity_id, one.kind, str(one.documents), one.currency, *figures)
+    counts = Table("what", Column("count", justify="right"), title="Besides")
+    for what, count in report.counts.items():
+        counts.add_row(what, str(count))
+    for table in (jobs, issued, counts):
+        console.print(table)
+
+
+def print_report(report: Report, console: Console) -> None:
+    """A row for each rule, then every finding: what was expected, what is there, where to look."""
+    table = Table(
+        "rule", Column("held against", justify="right"), Column("errors", justify="right")
+    )
+    for one in report.checks:
+        errors = sum(finding.severity is Severity.ERROR for finding in one.findings)
+        table.add_row(one.meaning, str(one.looked_at), f"[red]{errors}[/red]" if errors else "0")
+    console.print(table)
+    for one in report.checks:
+        _print_findings(one, console)
+    for note in report.notes:
+        console.print(note)
+    if not report.is_settled:
+        console.print(f"The pipeline is at work: {report.in_flight} effects are in flight.")
+    verdict = "[green]The books are sound.[/green]"
+    if not report.is_sound:
+        verdict = f"[red]{len(report.errors)} errors: the books are not sound.[/red]"
+    console.print(f"{verdict} ({report.seconds:.1f} s)")
+
+
+def report_json(report: Report) -> str:
+    """The report as JSON, with every finding."""
+    return _dump(
+        {
+            "sound": report.is_sound,
+            "settled": report.is_settled,
+            "in_flight": report.in_flight,
+            "seconds": round(report.seconds, 3),
+            "jobs": [
+                {"outcome": claim.outcome, "reason": claim.reason, "jobs": count}
+                for claim, count in report.outcomes.items()
+            ],
+            "issued": [one._asdict() for one in report.turnover],
+            "counts": report.counts,
+            "notes": report.notes,
+            "checks": [asdict(one) for one in report.checks],
+        }
+    )
+
+
+def _print_findings(one: Checked, console: Console) -> None:
+    if not one.findings:
+        return
+    table = Table("what", "expected", "found", "where to look", title=one.meaning)
+    for finding in one.findings[:_FINDINGS_SHOWN]:
+        style = "red" if finding.severity is Severity.ERROR else None
+        cells = (finding.subject, finding.expected, finding.found, finding.look)
+        table.add_row(*map(escape, cells), style=style)
+    console.print(table)
+    if len(one.findings) > _FINDINGS_SHOWN:
+        console.print(f"... and {len(one.findings) - _FINDINGS_SHOWN} more; --json shows all.")
 
 
 def _cells(service: ServiceStatus) -> tuple[str, ...]:

@@ -32,7 +32,13 @@ class Work(NamedTuple):
 WORK: Final = (
     Work("pricer", "job", "jobs to price anew", "reprice"),
     Work("invoicer", "job", "jobs to tax anew", "recheck"),
-    Work("invoicer", "document", "documents to render", "state <> 'rendered'"),
+    Work(
+        "invoicer",
+        "document",
+        "documents to render",
+        "state = 'rendering' OR (state = 'pending' AND not_before <= :system_now)",
+        "state = 'pending' AND not_before > :system_now",
+    ),
     Work(
         "notifier",
         "delivery",

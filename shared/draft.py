@@ -6,6 +6,7 @@ the server that `COLOPHON_DATABASE_URL` names; read what it wrote before you com
 
 import sys
 from pathlib import Path
+from textwrap import dedent, indent
 from typing import Final, Literal
 
 from alembic.autogenerate import produce_migrations, render_python_code
@@ -35,7 +36,8 @@ def draft(settings: Settings, name: str, why: str) -> Path | None:
         body = render_python_code(
             script.upgrade_ops, render_item=_render, migration_context=context
         )
-    body = "\n".join(line for line in body.splitlines() if "# ###" not in line)
+    lines = [line for line in body.splitlines() if "# ###" not in line]
+    body = indent(dedent("\n".join(lines)), "    ")
     number = len(list((folder / "versions").glob("[0-9]*.py"))) + 1
     target = folder / "versions" / f"{number:04d}.py"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,7 @@ down_revision = {before}
 
 def upgrade() -> None:
     """Go forward; there is no way back but a restored backup."""
-    {body}
+{body}
 '''
 
 

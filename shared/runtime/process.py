@@ -112,7 +112,7 @@ def run_service(spec: ServiceSpec) -> NoReturn:
 
 def _stop_with_parent() -> None:
     """The parent holds our standard input open; its end, however it came, is ours."""
-    while sys.stdin.buffer.read(1):
+    while os.read(sys.stdin.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

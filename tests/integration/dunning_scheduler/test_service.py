@@ -1,126 +1,27 @@
-"""The dunning scheduler on PostgreSQL: what it is told, what its clock brings, how often."""
+"""When the dunning scheduler reminds: each stage on its day, once, while something is owed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from threading import Thread
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from services.dunning_scheduler.main import SERVICE
-from shared.errors import Invalid, Rejected, WaitFor
 from shared.events.base import Event
-from shared.events.billing import InvoiceIssued
 from shared.events.collections import ReminderDue
-from shared.events.delivery import DocumentDelivered, DocumentFailed
-from shared.events.disputes import DisputeOpened, DisputeResolved
-from shared.events.masterdata import Channel
-from shared.events.payments import PaymentApplied
 from shared.testing import ServiceHarness
+from tests.integration.dunning_scheduler.conftest import (
+    DAY,
+    DUE_AT_NINE,
+    MovableClock,
+    delivered,
+    disputed,
+    failed,
+    paid,
+    remind,
+    resolved,
+    stages,
+)
 from tests.invoices import ISSUED, credit_note, invoice, numbered
-
-DAY = timedelta(days=1)
-DUE_AT_NINE = datetime(2026, 3, 2, 8, tzinfo=UTC)  # a Monday, 9:00 in Berlin
-
-
-@dataclass
-class MovableClock:
-    """A business clock that the test sets."""
-
-    at: datetime
-
-    def now(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock(ISSUED.issued_at)
-
-
-@pytest.fixture
-def harness(service_harness: Callable[..., ServiceHarness], clock: MovableClock) -> ServiceHarness:
-    return service_harness(SERVICE, clock)
-
-
-def paid(amount: str, number: int = 1, of: InvoiceIssued = ISSUED) -> PaymentApplied:
-    return PaymentApplied(
-        legal_entity_id=of.legal_entity_id,
-        payment_id="B-77",
-        invoice_id=of.invoice_id,
-        application_no=number,
-        applied_at=DUE_AT_NINE,
-        applied_on=date(2026, 3, 2),
-        currency=of.currency,
-        amount=Decimal(amount),
-        open_amount=Decimal(0),
-    )
-
-
-def disputed(amount: str) -> DisputeOpened:
-    return DisputeOpened(
-        legal_entity_id="DE01",
-        dispute_id="D-1",
-        invoice_id=ISSUED.invoice_id,
-        opened_at=DUE_AT_NINE,
-        currency="EUR",
-        amount=Decimal(amount),
-        reason="wrong paper",
-    )
-
-
-def resolved(outcome: str) -> DisputeResolved:
-    return DisputeResolved(
-        legal_entity_id="DE01",
-        dispute_id="D-1",
-        invoice_id=ISSUED.invoice_id,
-        resolved_at=DUE_AT_NINE,
-        outcome=outcome,
-    )
-
-
-def delivered(stage: str = "0", kind: str = "invoice") -> DocumentDelivered:
-    return DocumentDelivered(
-        legal_entity_id="DE01",
-        invoice_id=ISSUED.invoice_id,
-        document_kind=kind,
-        stage=stage,
-        channel=Channel.EMAIL,
-        contact_id="P-1001",
-        message_id="m",
-        delivered_at=DUE_AT_NINE,
-        attempts=8,
-    )
-
-
-def failed(stage: str = "0", kind: str = "invoice") -> DocumentFailed:
-    return DocumentFailed(
-        legal_entity_id="DE01",
-        invoice_id=ISSUED.invoice_id,
-        document_kind=kind,
-        stage=stage,
-        channel=Channel.EMAIL,
-        contact_id="P-1001",
-        message_id="m",
-        failed_at=DUE_AT_NINE,
-        attempts=7,
-        code="recipient-refused",
-        reason="550 no such user",
-    )
-
-
-def remind(harness: ServiceHarness, clock: MovableClock, days: int) -> list[Event]:
-    """What the tick emits at nine, `days` after the due date."""
-    clock.at = DUE_AT_NINE + days * DAY
-    return harness.tick("remind")
-
-
-def stages(events: list[Event]) -> list[int]:
-    return [event.stage for event in events if isinstance(event, ReminderDue)]
-
 
 # ---------------------------------------------------------------- the stages
 
@@ -312,117 +213,3 @@ def test_what_became_of_a_reminder_is_kept(harness: ServiceHarness, clock: Movab
         "failed",
         "delivered",
     ]
-
-
-# ---------------------------------------------------------------- what cannot be handled yet
-
-
-@pytest.mark.parametrize(
-    "early", [paid("1.00"), credit_note(), disputed("1.00"), resolved("upheld"), delivered()]
-)
-def test_what_comes_before_its_invoice_waits(harness: ServiceHarness, early: Event) -> None:
-    with pytest.raises(WaitFor) as wait:
-        harness.apply(early)
-
-    assert (wait.value.kind, wait.value.key) == ("invoice", f"DE01/{ISSUED.invoice_id}")
-    facts = SERVICE.facts[InvoiceIssued](ISSUED)
-    assert [(fact.kind, fact.key) for fact in facts] == [(wait.value.kind, wait.value.key)]
-
-
-def test_a_resolution_waits_for_its_dispute(harness: ServiceHarness) -> None:
-    harness.apply(ISSUED)
-
-    with pytest.raises(WaitFor) as wait:
-        harness.apply(resolved("upheld"))
-
-    facts = SERVICE.facts[DisputeOpened](disputed("1.00"))
-    assert [(fact.kind, fact.key) for fact in facts] == [(wait.value.kind, wait.value.key)]
-
-
-def test_money_in_another_currency_is_refused(harness: ServiceHarness) -> None:
-    harness.apply(ISSUED)
-
-    with pytest.raises(Rejected) as refusal:
-        harness.apply(paid("1.00").model_copy(update={"currency": "GBP"}))
-
-    assert refusal.value.code == "currency-mismatch"
-
-
-def test_an_invoice_in_a_zone_that_is_none_is_refused(harness: ServiceHarness) -> None:
-    with pytest.raises(Invalid) as refusal:
-        harness.apply(invoice(time_zone="Europe/Atlantis"))
-
-    assert refusal.value.code == "time-zone-unknown"
-
-
-# ---------------------------------------------------------------- effect once, constant statements
-
-
-def test_without_its_inbox_every_event_still_counts_once(
-    harness: ServiceHarness, clock: MovableClock
-) -> None:
-    facts = (ISSUED, paid("100.00"), credit_note(gross_total=Decimal("23.08")), disputed("50.00"))
-    harness.apply(*facts)
-    before = harness.query("SELECT * FROM invoice")
-
-    harness.apply(*facts)
-
-    assert harness.query("SELECT * FROM invoice") == before
-    sums = harness.query(
-        "SELECT paid, credited, disputed, conceded FROM invoice"
-        " EXCEPT SELECT sum(paid), sum(credited), sum(disputed), sum(conceded) FROM movement"
-    )
-    assert sums == []
-
-
-def test_the_number_of_statements_does_not_grow_with_the_batch(harness: ServiceHarness) -> None:
-    known = [numbered(n) for n in range(1, 201)]
-    harness.apply(*known)
-
-    def batch(first: int, count: int) -> list[Event]:
-        of = known[first : first + count]
-        return [
-            *(numbered(1000 + n) for n in range(first, first + count)),
-            *(paid("1.00", n, each) for n, each in enumerate(of, first + 1)),
-            *(delivered().model_copy(update={"invoice_id": each.invoice_id}) for each in of),
-        ]
-
-    harness.apply(*batch(0, 1))
-    for_three_events = harness.statements
-    harness.apply(*batch(1, 150))
-
-    assert harness.statements == for_three_events == 5
-
-
-def test_a_tick_takes_a_bounded_portion_in_three_statements(
-    harness: ServiceHarness, clock: MovableClock
-) -> None:
-    harness.apply(*(numbered(n) for n in range(1, 701)))
-
-    portions = [len(remind(harness, clock, 1)) for _ in range(3)]
-
-    assert portions == [500, 200, 0]
-    remind(harness, clock, 7)
-    assert harness.statements == 3
-
-
-# ---------------------------------------------------------------- what the database refuses
-
-
-def test_movements_are_append_only_by_rights(harness: ServiceHarness) -> None:
-    harness.apply(ISSUED, paid("1.00"))
-
-    with harness.engine.connect() as connection, pytest.raises(ProgrammingError) as refusal:
-        connection.execute(text("UPDATE movement SET paid = 2"))
-
-    assert "permission denied" in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    "change", ["paid = gross_total", "live = false", "delivery = 'failed'", "paused_since = due_on"]
-)
-def test_no_next_action_for_what_may_not_be_chased(harness: ServiceHarness, change: str) -> None:
-    harness.apply(ISSUED)
-
-    with harness.engine.connect() as connection, pytest.raises(IntegrityError):
-        connection.execute(text(f"UPDATE invoice SET {change}"))  # noqa: S608 - from the list above

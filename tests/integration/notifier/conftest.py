@@ -17,10 +17,13 @@ from shared.documents import DocumentStore
 from shared.events.base import Event
 from shared.events.billing import DocumentRendered, InvoiceIssued
 from shared.events.collections import ReminderDue
+from shared.events.disputes import DisputeOpened, DisputeResolved
 from shared.events.masterdata import Channel, Contact, Customer, PaymentTerms
 from shared.events.payments import PaymentApplied
 from shared.local.mailsink import MailSink, Step
-from shared.testing import ServiceHarness
+from shared.settings import Settings
+from shared.testing import ServiceHarness, service_harness
+from tests.emptied import emptied
 from tests.invoices import BUYER, ISSUED
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -49,14 +52,19 @@ def sink(tmp_path: Path, postmaster: Postmaster) -> Iterator[MailSink]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def migrated(settings: Settings) -> Iterator[ServiceHarness]:
+    """One database for all tests of this folder."""
+    with service_harness(SERVICE, settings, FixedClock(NOW)) as made:
+        yield made
+
+
 @pytest.fixture
-def harness(
-    service_harness: Callable[..., ServiceHarness], sink: MailSink, tmp_path: Path
-) -> ServiceHarness:
-    made = service_harness(SERVICE, FixedClock(NOW))
+def harness(migrated: ServiceHarness, sink: MailSink, tmp_path: Path) -> ServiceHarness:
+    """The notifier with nothing in its tables, `sink` as its relay, and folders of its own."""
     relay = {"smtp_host": sink.host, "smtp_port": sink.port, "data_dir": tmp_path}
-    made.settings = made.settings.model_copy(update=relay)
-    return made
+    migrated.settings = migrated.settings.model_copy(update=relay)
+    return emptied(migrated)
 
 
 @pytest.fixture
@@ -64,9 +72,8 @@ def mails(sink: MailSink) -> Callable[[], list[EmailMessage]]:
     """The mails in the sink, parsed."""
 
     def read() -> list[EmailMessage]:
-        files = (file.read_bytes() for file in sink.directory.glob("*.eml"))
-        parsed = (message_from_bytes(content, policy=default) for content in files)
-        return [mail for mail in parsed if isinstance(mail, EmailMessage)]
+        files = sorted(sink.directory.glob("*.eml"))
+        return [message_from_bytes(file.read_bytes(), policy=default) for file in files]
 
     return read
 
@@ -148,6 +155,39 @@ def paid(amount: str, of: InvoiceIssued = ISSUED) -> PaymentApplied:
         amount=Decimal(amount),
         open_amount=Decimal(0),
     )
+
+
+def disputed(amount: str) -> DisputeOpened:
+    return DisputeOpened(
+        legal_entity_id="DE01",
+        dispute_id="D-1",
+        invoice_id=ISSUED.invoice_id,
+        opened_at=NOW,
+        currency="EUR",
+        amount=Decimal(amount),
+        reason="wrong paper",
+    )
+
+
+def resolved(outcome: str) -> DisputeResolved:
+    return DisputeResolved(
+        legal_entity_id="DE01",
+        dispute_id="D-1",
+        invoice_id=ISSUED.invoice_id,
+        resolved_at=NOW,
+        outcome=outcome,
+    )
+
+
+def states(harness: ServiceHarness) -> list[tuple[object, ...]]:
+    rows = harness.query("SELECT document_kind, stage, state, code FROM delivery ORDER BY 1, 2")
+    return [tuple(row) for row in rows]
+
+
+def plain(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def known(*more: Event) -> tuple[Event, ...]:

@@ -36,7 +36,7 @@ def fresh() -> Courier[Relay]:
 
 
 def ambiguous() -> float:
-    return MAIL_AMBIGUOUS.labels("notifier")._value.get()
+    return float(MAIL_AMBIGUOUS.labels("notifier")._value.get())
 
 
 def change(harness: ServiceHarness, sql: str) -> None:

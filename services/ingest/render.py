@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from services.ingest.domain.outcome import Failed, Nothing, Outcome, Produced
+from services.ingest.domain.outcome import Failed, Nothing, Outcome
 from shared.events.base import Event
 from shared.events.masterdata import Contact
 from shared.events.production import JobCompleted, Phase, Resource, UsageReported
@@ -129,23 +129,17 @@ def as_json(outcomes: Iterable[Outcome], *, published: int) -> str:
 
 def _file(outcome: Outcome) -> dict[str, Any]:
     head = {"file": outcome.source, "format": outcome.kind}
-    match outcome:
-        case Failed():
-            faults = [
-                {"line": one.line, "element": one.element, "message": one.message}
-                for one in outcome.faults
-            ]
-            return {**head, "outcome": "error", "faults": faults}
-        case Nothing():
-            return {
-                **head,
-                "outcome": "nothing",
-                "reason": outcome.reason,
-                "notes": list(outcome.notes),
-            }
-        case Produced():
-            events = [_event(event) for event in outcome.events]
-            return {**head, "outcome": "events", "events": events, "notes": list(outcome.notes)}
+    if isinstance(outcome, Failed):
+        faults = [
+            {"line": one.line, "element": one.element, "message": one.message}
+            for one in outcome.faults
+        ]
+        return {**head, "outcome": "error", "faults": faults}
+    notes = list(outcome.notes)
+    if isinstance(outcome, Nothing):
+        return {**head, "outcome": "nothing", "reason": outcome.reason, "notes": notes}
+    events = [_event(event) for event in outcome.events]
+    return {**head, "outcome": "events", "events": events, "notes": notes}
 
 
 def _event(event: Event) -> dict[str, Any]:

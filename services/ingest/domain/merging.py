@@ -29,8 +29,10 @@ def _joined(one: Resource, other: Resource) -> Resource:
 
 
 def _with(one: Resource, amounts: Amounts) -> Resource:
-    return one.model_copy(
-        update={
+    """The same with these amounts, validated: a sum may have more digits than a figure holds."""
+    return Resource.model_validate(
+        {
+            **dict(one),
             "planned_good": amounts.planned_good,
             "planned_waste": amounts.planned_waste,
             "actual_good": amounts.actual_good,

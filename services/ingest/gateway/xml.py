@@ -65,8 +65,6 @@ def parse(data: bytes) -> Element:
         raise Unreadable(Fault(str(refused))) from refused
     except etree.XMLSyntaxError as error:
         raise Unreadable(_fault(error, data)) from error
-    except (LookupError, ValueError) as error:
-        raise Unreadable(Fault(f"cannot be decoded: {error}")) from error
     encoding = (root.getroottree().docinfo.encoding or "utf-8").lower()
     if encoding not in _ENCODINGS and not encoding.startswith(("utf-16", "windows-125")):
         raise Unreadable(Fault(f"is encoded as {encoding}: send it as UTF-8"))

@@ -95,6 +95,11 @@ def test_a_state_held_by_parts_is_over_when_all_of_them_are(
     assert (JobCompleted in map(type, events)) is closed
 
 
+def test_a_test_run_closes_nothing() -> None:
+    tried = ENDED.replace("Completed", "FailedTestRun")
+    assert "no finished run" in reason(jdf(audits=tried))
+
+
 def test_a_ticket_without_a_status_is_closed_by_its_runs() -> None:
     assert completed(jdf(audits=ENDED, more='Type="Product"')).job_id == "J1"
 

@@ -9,11 +9,10 @@ from typing import Final
 
 from services.metrics_extractor.domain.counters import OUTPUT_COUNTERS
 from services.metrics_extractor.domain.usage import Kind, Subject, Usage
-from shared.events.production import Attribution, Cause, Component, CostType, PhaseStatus, WorkType
+from shared.events.production import Attribution, Cause, CostType, PhaseStatus, WorkType
 from shared.money import ZERO
 
 PRODUCTIVE: Final = frozenset({PhaseStatus.SETUP, PhaseStatus.RUN, PhaseStatus.CLEANUP})
-_STOCK: Final = frozenset({Component.SUBSTRATE, Component.INK})
 
 
 def billable(usage: Usage, attribution: Attribution) -> Decimal:
@@ -42,4 +41,4 @@ def _excluded(subject: Subject, attribution: Attribution) -> bool:
         return subject.status not in PRODUCTIVE and attribution.cause is not Cause.CUSTOMER
     if subject.kind is Kind.COUNTER:
         return subject.code.casefold() in OUTPUT_COUNTERS
-    return subject.customer_supplied and subject.component in _STOCK
+    return subject.customer_supplied

@@ -7,6 +7,7 @@ import pytest
 from shared.events.production import (
     Attribution,
     Cause,
+    Component,
     CostType,
     PhaseStatus,
     PlannedTime,
@@ -64,7 +65,9 @@ def test_without_a_plan_no_waste_is_billed() -> None:
     assert only(job(resources=(sheets(5000, 120),))).billable == 5000
 
 
-@pytest.mark.parametrize("material", [sheets(5000, 20), ink(800)])
+@pytest.mark.parametrize(
+    "material", [sheets(5000, 20), ink(800), sheets(9, component=Component.FINISHING, unit="H87")]
+)
 def test_what_the_customer_brought_is_neither_billed_nor_costed(material: object) -> None:
     brought = sheets().model_validate(material).model_copy(update={"customer_supplied": True})
     metric = only(job(resources=(brought,)))

@@ -109,6 +109,13 @@ def test_the_completed_jobs_shares_hold_for_reports_that_say_nothing_of_them() -
     assert metrics(job(gang_shares=JOBS), told)[0].actual_good == 333
 
 
+def test_a_reports_own_shares_go_before_the_completed_jobs() -> None:
+    """The press knows best with whom its sheet was shared."""
+    pair = (share("J-1", 1), share("J-2", 1))
+    told = report(resources=(sheets(1000, section=SHEET),), gang_shares=pair)
+    assert metrics(job(gang_shares=JOBS), told)[0].actual_good == 500
+
+
 def test_own_and_shared_time_in_one_section_add_up() -> None:
     told = report(phases=(phase("08:00", "09:30", section=SHEET),), gang_shares=JOBS)
     done = job(phases=(phase("10:00", "11:00", section=SHEET),))

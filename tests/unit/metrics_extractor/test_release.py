@@ -65,6 +65,7 @@ def test_a_job_that_did_not_is_not_until_a_later_decision_releases_it(
 ) -> None:
     assert outcome(completed) == reason
     assert outcome(completed, passed(AFTER)) == "released"
+    assert outcome(completed, passed(NOON)) == "released"
     assert outcome(completed, passed(BEFORE, revision=1)) == "released"
     assert outcome(completed, failed(AFTER)) == "quality-failed"
 

@@ -6,12 +6,17 @@ package; nothing is read from a file, a network or a clock.
 
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from typing import Final
 
 import holidays
 
 from shared.errors import Invalid
 
-_ONE_DAY = timedelta(days=1)
+_ONE_DAY: Final = timedelta(days=1)
+
+# The package loads all its calendars, which takes a second, when the first is asked for: here,
+# where no transaction waits.
+_KNOWN: Final = holidays.list_supported_countries(include_aliases=True)
 
 
 def check_calendar(country: str, subdivision: str | None = None) -> None:
@@ -19,16 +24,15 @@ def check_calendar(country: str, subdivision: str | None = None) -> None:
 
     `subdivision` is an ISO 3166-2 code, with the country before it or without: DE-BE or BE.
     """
-    known = _supported()
-    if country not in known:
+    if country not in _KNOWN:
         raise Invalid("calendar-unknown", "no calendar for this country", country=country)
-    if subdivision and _short(country, subdivision) not in known[country]:
+    if subdivision and _short(country, subdivision) not in _KNOWN[country]:
         raise Invalid(
             "calendar-unknown",
             "no calendar for this part of the country: leave it out, or take one of the known",
             country=country,
             subdivision=subdivision,
-            known=" ".join(known[country]) or "none",
+            known=" ".join(_KNOWN[country]) or "none",
         )
 
 
@@ -54,11 +58,6 @@ def _days_off(
     part = _short(country, subdivision) if subdivision else None
     calendar = holidays.country_holidays(country, subdiv=part, years=year)
     return frozenset(calendar.weekend), frozenset(calendar)
-
-
-@cache
-def _supported() -> dict[str, list[str]]:
-    return holidays.list_supported_countries(include_aliases=True)
 
 
 def _short(country: str, subdivision: str) -> str:

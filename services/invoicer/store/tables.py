@@ -180,10 +180,10 @@ DOCUMENT: Final = Table(
     Column("missing_characters", Text),
     Column("rendered_at", DateTime(timezone=True)),
     _one_of("state", ("pending", "rendering", "rendered", "failed"), "document_state_known"),
+    CheckConstraint("(state = 'rendered') = (sha256 IS NOT NULL)", name="rendered_is_stored"),
     CheckConstraint(
-        "(state = 'rendered') = (sha256 IS NOT NULL AND media_type IS NOT NULL"
-        " AND size_bytes IS NOT NULL AND language IS NOT NULL AND rendered_at IS NOT NULL)",
-        name="rendered_is_stored",
+        "num_nonnulls(sha256, media_type, size_bytes, language, rendered_at) IN (0, 5)",
+        name="stored_is_described",
     ),
     _of_invoice(),
     Index("document_open", "not_before", postgresql_where=text("state <> 'rendered'")),

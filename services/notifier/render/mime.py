@@ -4,7 +4,6 @@ Assembled here, with the standard library's encoders: its message classes parse 
 and write every line of an attachment singly, which made them four fifths of the cost of a mail.
 """
 
-import base64
 import binascii
 import re
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from typing import Final
 from services.notifier.domain.address import one_line
 
 HEADER_MAX: Final = 150
+LINE: Final = 76
+"""The longest line of base64 (RFC 2045, 6.8)."""
 _CRLF: Final = b"\r\n"
 _SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 
@@ -103,8 +104,9 @@ def _attached(attachment: Attachment) -> bytes:
         "Content-Transfer-Encoding: base64\r\n"
         f"Content-Disposition: attachment;\r\n {shown}\r\n\r\n"
     )
-    lines = base64.encodebytes(attachment.content).replace(b"\n", _CRLF)
-    return head.encode("ascii") + lines
+    encoded = binascii.b2a_base64(attachment.content, newline=False)
+    lines = (encoded[i : i + LINE] for i in range(0, len(encoded), LINE))
+    return head.encode("ascii") + _CRLF.join(lines)
 
 
 def _extended(name: str) -> str:

@@ -37,7 +37,7 @@ clock_app = typer.Typer(help="The business clock of the local stack.", no_args_i
 app.add_typer(topics_app, name="topics")
 app.add_typer(clock_app, name="clock")
 app.add_typer(dlq.app, name="dlq")
-app.command("ingest")(tool("ingest").ingest)
+app.command("ingest")(tool("ingest").command(servers))
 app.command("verify")(tool("auditor").verify_command)
 app.command("status")(tool("auditor").status_command)
 

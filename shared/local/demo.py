@@ -64,8 +64,8 @@ def run_demo(jobs: int, files: Path | None, console: Console) -> int:
         _await_reminders(system.settings)
         _settle(system.settings, "reminders", fed.simulated, console)
         named = _name_documents(system.settings)
-        tool("auditor").print_summary(system.settings, console)
         report = tool("auditor").verify(system.settings)
+        tool("auditor").print_summary(report, console)
         tool("auditor").print_report(report, console)
         _say_where(system, named, console)
     console.print(f"Done in {monotonic() - started:.0f} s.")
@@ -88,7 +88,7 @@ def _feed(settings: Settings, jobs: int, files: Path | None, console: Console) -
         done = len(simulated)
         publish(settings, special, "simulator", lambda n: progress.update(task, completed=done + n))
     _publish_broken(settings, special)
-    folders = [simulator.samples(), *([files] if files else [])]
+    folders = [tool("ingest").samples(), *([files] if files else [])]
     count = tool("ingest").ingest_files(settings, _files(folders), console)
     return Fed(jobs, len(stories), count)
 

@@ -23,7 +23,9 @@ from shared.events.billing import JobPriced, Path, ReviewRequested
 from shared.events.masterdata import Agreement, Customer, RateCard
 from shared.events.production import MetricsExtracted
 from shared.events.sales import EstimateAccepted
+from shared.metrics import JOBS_PRICED, VARIANCE_RATIO
 
+SERVICE_NAME: Final = "pricer"
 PORTION: Final = 100
 """Jobs priced anew in one transaction."""
 
@@ -125,9 +127,10 @@ def _anew(job: JobRow, store: PricerStore, now: datetime) -> Iterable[Event]:
 def _record(
     priced: JobPriced, before: JobRow | None, store: PricerStore, now: datetime
 ) -> Iterable[Event]:
-    """Keep a price and emit it; a review is asked for in the same breath."""
+    """Keep a price, count it and emit it; a review is asked for in the same breath."""
     store.jobs.put(JobRow.of(priced, now))
     store.pricings.put(PricingRow.of(priced, now))
+    _count(priced)
     if priced.path is not Path.REVIEW:
         return (priced,)
     replaces_price = before is not None and before.path != Path.HOLD
@@ -137,13 +140,20 @@ def _record(
         subject_id=priced.job_id,
         subject_version=priced.pricing_no,
         requested_at=now,
-        requested_by="pricer",
+        requested_by=SERVICE_NAME,
         reasons=priced.reasons,
         currency=priced.currency,
         net_total=priced.net_total,
         previous_net_total=before.net_total if before and replaces_price else None,
     )
     return (priced, review)
+
+
+def _count(priced: JobPriced) -> None:
+    JOBS_PRICED.labels(SERVICE_NAME, priced.path.value).inc()
+    total = priced.variances[-1] if priced.variances else None
+    if total is not None and total.estimated:
+        VARIANCE_RATIO.labels(SERVICE_NAME).observe(float(total.actual / total.estimated))
 
 
 def _again(event: Event, known: Event) -> Iterable[Event]:

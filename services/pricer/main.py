@@ -31,7 +31,7 @@ def _estimate(event: EstimateAccepted) -> Iterable[Fact]:
 
 
 SERVICE: Final = ServiceSpec(
-    name="pricer",
+    name=handler.SERVICE_NAME,
     metadata=METADATA,
     store=PricerStore,
     handlers={

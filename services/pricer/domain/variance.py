@@ -135,7 +135,8 @@ def _figures(judged: Judged, currency: str) -> str:
     if not variance.difference:
         return f"{start}, no difference"
     side = "above" if variance.difference > ZERO else "below"
-    share = "" if variance.percent is None else f" ({wording.number(abs(variance.percent))} %)"
+    percent = None if variance.percent is None else round(abs(variance.percent), 2)
+    share = "" if percent is None else f" ({wording.number(percent)} %)"
     return f"{start}, {wording.money(abs(variance.difference), currency)}{share} {side}"
 
 

@@ -11,6 +11,7 @@ from services.pricer.main import SERVICE
 from shared.errors import Invalid, Rejected, WaitFor
 from shared.events.billing import JobPriced, Path, ReviewRequested
 from shared.events.production import Component, MetricsExtracted
+from shared.metrics import REGISTRY
 from shared.testing import ServiceHarness
 from tests.integration.pricer.common import (
     JOBS,
@@ -98,6 +99,20 @@ def test_a_revision_is_priced_once_and_a_newer_one_replaces_it(harness: ServiceH
     assert (newer.revision, newer.pricing_no) == (3, 2)
     assert harness.query(JOBS) == [(3, 2, "STRAIGHT_THROUGH", D("1081.9000"), False)]
     assert harness.query("SELECT pricing_no, revision FROM pricing ORDER BY 1") == [(1, 2), (2, 3)]
+
+
+def test_prices_are_counted_by_path(harness: ServiceHarness) -> None:
+    def counted() -> float:
+        labels = {"service": "pricer", "path": "STRAIGHT_THROUGH"}
+        return REGISTRY.get_sample_value("colophon_jobs_priced_total", labels) or 0
+
+    harness.apply(*TERMS, estimate())
+    before = counted()
+
+    harness.apply(job())
+    harness.apply(job())
+
+    assert counted() == before + 1
 
 
 def test_two_revisions_of_one_batch_are_priced_in_order(harness: ServiceHarness) -> None:

@@ -64,7 +64,7 @@ def test_inside_every_threshold_goes_straight_through_with_the_figures() -> None
     assert (priced.path, codes(priced)) == (Path.STRAIGHT_THROUGH, ["within-thresholds"])
     assert priced.reasons[0].text == (
         "Total: EUR 1,081.90 actual on the rate card against EUR 1,075.00 estimated, EUR 6.90 "
-        "(0.6419 %) above, inside the agreed EUR 30.00 or 3 %; so is every component."
+        "(0.64 %) above, inside the agreed EUR 30.00 or 3 %; so is every component."
     )
     ink = variance(priced, Component.INK)
     assert (ink.difference, ink.percent, ink.within) == (D("6.90"), D("7.6667"), True)
@@ -185,7 +185,7 @@ def test_what_the_customer_caused_is_billed_within_the_cap_on_actuals() -> None:
     ]
     assert priced.reasons[0].text == (
         "Machine time: EUR 513.00 actual on the rate card against EUR 423.00 estimated, EUR 90.00 "
-        "(21.2766 %) above, outside the agreed EUR 20.00 or 10 %. Of the actual, EUR 90.00 is "
+        "(21.28 %) above, outside the agreed EUR 20.00 or 10 %. Of the actual, EUR 90.00 is "
         "work that the customer caused or approved; without it the rest is inside."
     )
     assert priced.reasons[2].text == (

@@ -24,6 +24,7 @@ from shared.errors import Transient
 from shared.events.base import Event
 from shared.events.production import JobCompleted
 from shared.identity import key_of
+from shared.local.hours import working_hour
 from shared.local.stack import LocalStack
 from shared.local.system import LocalSystem
 from shared.migrate import AUDITOR
@@ -59,8 +60,9 @@ def run_demo(jobs: int, files: Path | None, console: Console) -> int:
         system.start_services(service.name for service in consumers())
         fed = _feed(system.settings, jobs, files, console)
         _settle(system.settings, "from job to invoice, mail and books", fed.simulated, console)
-        system.clock.advance(OVERDUE)
-        console.print(f"Business time moves {OVERDUE.days} days ahead: reminders fall due.")
+        then = working_hour(system.clock.now() + OVERDUE)
+        system.clock.advance(then - system.clock.now())
+        console.print(f"Business time moves to {then:%d %B %Y, %H:%M} UTC: reminders fall due.")
         _await_reminders(system.settings)
         _settle(system.settings, "reminders", fed.simulated, console)
         named = _name_documents(system.settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.local.hours import working_hour
 from shared.metrics import REGISTRY
 from tests.e2e.pipeline import Pipeline
 
@@ -67,7 +68,8 @@ def _metrics_are_those_of_the_list(pipeline: Pipeline) -> None:
 
 
 def _reminders_fall_due_once(pipeline: Pipeline) -> None:
-    pipeline.system.clock.advance(timedelta(days=45))
+    clock = pipeline.system.clock
+    clock.advance(working_hour(clock.now() + timedelta(days=45)) - clock.now())
     pipeline.until("SELECT count(*) FROM dunning_scheduler.reminder")
     pipeline.settle()
     rows = pipeline.query(

@@ -34,6 +34,7 @@ _WHOLE: Final = Decimal(1)
 _GAP: Final = timedelta(minutes=10)
 _FINISHING: Final = timedelta(hours=3)
 _METER: Final = 1_000_000
+_HUNDREDTH_HOUR: Final = timedelta(seconds=36)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _resources(printed: Print, day: Day, part: Part) -> Iterator[Resource]:
 def _phases(plan: Plan, day: Day, end: datetime) -> Iterator[Phase]:
     factors = {PhaseStatus.SETUP: day.setup, PhaseStatus.RUN: day.run}
     spans = [
-        (printed, status, timedelta(seconds=int(hours * 3600 * factors.get(status, _WHOLE))))
+        (printed, status, _span(hours * factors.get(status, _WHOLE)))
         for part in plan.parts
         for printed in part.prints
         for status, hours in printed.hours
@@ -179,6 +180,11 @@ def _phases(plan: Plan, day: Day, end: datetime) -> Iterator[Phase]:
             attribution=ORIGINAL,
         )
         start += span + _GAP
+
+
+def _span(hours: Decimal) -> timedelta:
+    """As a press room books time: in hundredths of an hour, at least one."""
+    return max(1, int((hours * 100).to_integral_value(ROUND_HALF_UP))) * _HUNDREDTH_HOUR
 
 
 def _counters(plan: Plan, day: Day, phases: Sequence[Phase]) -> Iterator[Counter]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from services.ingest.domain.outcome import Failed, Nothing, Produced
 from services.ingest.gateway import files, xml
 from services.ingest.handler import read_file
+from shared.codec.codec import Codec
 from tests.unit.ingest.made import ENTITY, ONE, RUN, TWO, fault, reason, report, taken, xjdf, xjmf
 from tests.unit.ingest.test_messages import info
 
@@ -197,41 +198,114 @@ def test_any_bytes_have_an_outcome(data: bytes) -> None:
         assert isinstance(taken(prefix + data), Produced | Nothing | Failed)
 
 
-NAMES = (
-    "JDF XJDF JMF Signal SignalStatus SignalResource AuditPool AuditResource AuditProcessRun"
-    " AuditStatus ProcessRun PhaseTime ResourceAudit ResourceInfo ResourceSet Resource Media Ink"
-    " MediaLink ComponentLink Component AmountPool PartAmount Part DeviceInfo JobPhase Header"
-    " NodeInfo GangSource Position ProductList Product DeliveryParams DropItem Contact Address"
-    " MISDetails GeneralID ResourcePool ResourceLinkPool CustomerInfo UsageCounter"
-).split()
-ATTRIBUTES = (
-    "JobID JobPartID Type Types Status Start End StartTime Time TimeStamp EndStatus ID refID rRef"
-    " Usage Name ResourceName Amount ActualAmount Waste Unit DeviceID SheetName Separation"
-    " Condition LotID ProductID ExternalID Copies RelativeBox Scope TotalDuration IDUsage"
-    " CombinedProcessIndex MediaType Weight ItemRef DropID"
-).split()
-VALUES = (
-    "J1 Media Ink Component UsageCounter Input Output Completed InProgress Setup Product Resource"
-    " Folding ConventionalPrinting 5 0 -1 1e9 1e999 NaN g kg PT1H P1Y x 2026-03-02T10:00:00Z Job"
-    " 2026-03-02T10:00:00 0~1 é\u3000% "
-).split(" ")
+CHILDREN = {
+    parent: children.split()
+    for parent, children in {
+        "JDF": "AuditPool AuditPool ResourcePool ResourceLinkPool NodeInfo CustomerInfo JDF",
+        "XJDF": "AuditPool ResourceSet ResourceSet ProductList GeneralID",
+        "JMF": "Signal Response Query",
+        "XJMF": "SignalStatus SignalResource ResponseStatus",
+        "Signal": "DeviceInfo ResourceInfo ResourceQuParams",
+        "Response": "DeviceInfo ResourceInfo",
+        "SignalStatus": "Header DeviceInfo",
+        "ResponseStatus": "Header DeviceInfo",
+        "SignalResource": "Header ResourceInfo",
+        "AuditPool": "AuditProcessRun AuditResource AuditStatus ProcessRun PhaseTime ResourceAudit",
+        "AuditProcessRun": "Header ProcessRun",
+        "AuditResource": "Header ResourceInfo",
+        "AuditStatus": "Header DeviceInfo",
+        "ResourceAudit": "MediaLink ComponentLink InkLink MISDetails",
+        "PhaseTime": "Device Part MISDetails ComponentLink",
+        "ResourceInfo": "ResourceSet AmountPool Media Ink MISDetails",
+        "ResourceSet": "Resource Resource GeneralID",
+        "Resource": "AmountPool Part Media Ink Component NodeInfo DeliveryParams Contact GeneralID",
+        "AmountPool": "PartAmount PartAmount",
+        "PartAmount": "Part PartWaste",
+        "DeviceInfo": "JobPhase JobPhase Device",
+        "JobPhase": "MISDetails Part",
+        "NodeInfo": "GangSource MISDetails",
+        "ResourcePool": "Media Ink Component NodeInfo DeliveryIntent Device",
+        "ResourceLinkPool": "MediaLink InkLink ComponentLink NodeInfoLink DeliveryIntentLink",
+        "MediaLink": "AmountPool Part",
+        "InkLink": "AmountPool",
+        "ComponentLink": "AmountPool",
+        "ProductList": "Product Product",
+        "DeliveryParams": "DropItem",
+        "DeliveryIntent": "DropIntent",
+        "DropIntent": "DropItemIntent",
+        "Media": "Media Position",
+        "Contact": "Address",
+    }.items()
+}
+USUAL = {
+    attribute: values.split()
+    for attribute, values in {
+        "JobID": "J1 J1 J2",
+        "JobPartID": "P1 P2",
+        "Type": "Status Resource Product ConventionalPrinting Combined Folding",
+        "Types": "Product Folding ConventionalPrinting",
+        "Name": "Media Media Ink Component NodeInfo DeliveryParams MiscConsumable UsageCounter",
+        "ResourceName": "Media Ink MiscConsumable UsageCounter",
+        "Usage": "Input Input Output",
+        "Status": "Completed InProgress Setup Cleanup Waiting",
+        "EndStatus": "Completed Completed Aborted Ready",
+        "Start": "2026-03-02T08:00:00Z 2026-03-02T09:00:00+01:00",
+        "StartTime": "2026-03-02T08:00:00Z 2026-03-02T08:30:00Z",
+        "End": "2026-03-02T10:00:00Z 2026-03-02T11:00:00Z",
+        "Time": "2026-03-02T10:00:00Z 2026-03-02T10:30:00Z",
+        "TimeStamp": "2026-03-02T10:00:00Z 2026-03-02T10:30:00Z",
+        "ID": "r1 r2 r3",
+        "rRef": "r1 r2 r3",
+        "refID": "r9 r3",
+        "Amount": "5 7.25 0 1000",
+        "ActualAmount": "5 7.25 0 1000.0000000005",
+        "Waste": "1 2",
+        "SheetName": "S1 S2",
+        "Separation": "Cyan Black",
+        "Condition": "Good Waste",
+        "ProductID": "A B",
+        "ExternalID": "A B",
+        "DeviceID": "XL HP",
+        "ComponentType": "FinalProduct Sheet",
+        "Copies": "1 4",
+        "IDUsage": "ChangeOrderID EstimateID",
+        "IDValue": "X1",
+        "WorkType": "Original Rework Alteration",
+        "Unit": "g sheet kWh",
+        "TotalDuration": "PT1H PT90M",
+        "DropID": "D1 D2",
+    }.items()
+}
+STRANGE = ["-1", "1e9", "1e999", "NaN", "", "P1Y", "2026-03-02T10:00:00", "é\u3000%", "0~1 x"]
 
 
 def grown(dice: Random) -> bytes:
-    """A file of known words, each node hanging somewhere on the path of those before it."""
-    top = etree.Element(dice.choice(NAMES[:3]), JobID="J1", Types="ConventionalPrinting Folding")
-    path = [top]
-    for _ in range(dice.randrange(60)):
-        del path[dice.randrange(1, 9) :]
-        words = {dice.choice(ATTRIBUTES): dice.choice(VALUES) for _ in range(dice.randrange(6))}
-        path.append(etree.SubElement(path[-1], dice.choice(NAMES), words))
+    """A job file of the usual elements with the usual words, rarely a strange one."""
+    top = etree.Element(dice.choice(("JDF", "XJDF", "JMF", "XJMF")), JobID="J1", Status="Completed")
+    todo = [top]
+    for _ in range(dice.randrange(120)):
+        parent = todo[dice.randrange(len(todo))]
+        child = etree.SubElement(parent, dice.choice(CHILDREN[str(parent.tag)]), spoken(dice))
+        todo += [child] if child.tag in CHILDREN else []
     return etree.tostring(top)
 
 
+def spoken(dice: Random) -> dict[str, str]:
+    """Most of the usual attributes; one in three hundred is strange."""
+    return {
+        name: dice.choice(STRANGE) if dice.random() < 1 / 300 else dice.choice(values)
+        for name, values in USUAL.items()
+        if dice.random() < 0.8
+    }
+
+
+@settings(max_examples=50)
 @given(st.integers(0, 2**64))
 def test_any_arrangement_of_known_words_has_an_outcome(seed: int) -> None:
-    """Never an exception, and what is produced can be produced again, the same."""
+    """Never an exception; what is produced can be encoded, and produced again, the same."""
     data = grown(Random(seed))
     outcome = taken(data)
     assert isinstance(outcome, Produced | Nothing | Failed)
     assert taken(data) == outcome
+    if isinstance(outcome, Produced):
+        assert all(Codec().encode(event) for event in outcome.events)

@@ -5,6 +5,7 @@ from shared.events.production import (
     Cause,
     Component,
     CostType,
+    UsageReported,
     WorkType,
 )
 from tests.unit.ingest.made import (
@@ -19,6 +20,7 @@ from tests.unit.ingest.made import (
     output,
     paper,
     plain,
+    produced,
     reason,
     report,
     resource_set,
@@ -36,6 +38,15 @@ def test_plan_and_actual_of_one_material_are_one_resource() -> None:
     assert (used.component, used.product_id, used.unit) == (Component.SUBSTRATE, "SILK", "ST")
     assert used.description == "Silk 135"
     assert figures(used) == ("500", "40", "510", "33")
+
+
+def test_amounts_finer_than_nine_decimals_are_rounded_half_up_aloud() -> None:
+    outcome = produced(xjdf(audits=audited(paper(amount("Amount=0.0000000015 Waste=2e-9")))))
+    (event,) = outcome.events
+    assert isinstance(event, UsageReported)
+    assert figures(event.resources[0]) == (None, None, "0.000000002", "0.000000002")
+    note = "line 1: @Amount 0.0000000015 rounded half up to nine decimals"
+    assert outcome.notes[1:] == (note,)
 
 
 def test_two_audits_of_one_material_add_up() -> None:

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
-from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from pypdfium2 import PdfDocument, PdfiumError
 
 from services.auditor.domain.deliveries import Stored
 from shared.documents import DocumentMissing, DocumentStore
@@ -73,9 +71,9 @@ def _texts(root: Path, digests: list[str]) -> list[tuple[str, str]]:
 
 def _text(store: DocumentStore, digest: str) -> str:
     try:
-        reader = PdfReader(BytesIO(store.get(digest)))
-        return "\n".join(page.extract_text() for page in reader.pages)
-    except (DocumentMissing, PyPdfError, ValueError):
+        with PdfDocument(store.get(digest)) as document:
+            return "\n".join(page.get_textpage().get_text_bounded() for page in document)
+    except (DocumentMissing, PdfiumError, ValueError):
         return ""
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from shared.clock import Clock
 from shared.local.environment import local_settings
-from shared.local.stack import LocalStack
 from shared.runtime.service import ServiceSpec
 from shared.settings import Settings
 from shared.testing import ServiceHarness, service_harness
+from tests.integration.servers import servers
 
 Harness = Callable[..., ServiceHarness]
 
@@ -20,7 +20,7 @@ Harness = Callable[..., ServiceHarness]
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The settings of a running stack."""
     folder: Path = tmp_path_factory.mktemp("stack")
-    with LocalStack(folder) as endpoints:
+    with servers(folder) as endpoints:
         yield local_settings(endpoints)
 
 

@@ -95,14 +95,14 @@ def test_the_breaker_opens_rests_probes_and_closes() -> None:
     assert breaker.tripped_by([(PLACE, True)] * 5 + [(PLACE, False)] * 5) == {PLACE}
     assert breaker.tripped_by([(PLACE, True)] * 5 + [(PLACE, False)] * 6) == set()
     breaker.open([PLACE], now=100.0)
-    assert breaker.state is State.OPEN
+    assert breaker.state == int(State.OPEN)
     assert breaker.half_open(now=101.0) == []
     assert breaker.half_open(now=111.0) == [PLACE]
-    assert breaker.state is State.HALF_OPEN
+    assert breaker.state == int(State.HALF_OPEN)
     assert breaker.is_probing(PLACE)
     assert not breaker.is_probing(OTHER)
     breaker.close(PLACE)
-    assert breaker.state is State.CLOSED
+    assert breaker.state == int(State.CLOSED)
 
 
 def test_the_breaker_sees_a_streak_over_many_small_batches() -> None:

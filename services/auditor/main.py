@@ -32,7 +32,7 @@ from shared.errors import ConfigurationError, Transient
 from shared.settings import Settings
 from shared.topology import SERVICE, consumed_by, consumers
 
-PDFS_MAX: Final = 300
+PDFS_MAX: Final = 500
 """So many PDFs are read unless told otherwise: all of that few, an even spread of more."""
 STATEMENT_MS: Final = 120_000
 BALANCES: Final = ("notifier", "dunning_scheduler")
@@ -78,7 +78,7 @@ def status(settings: Settings) -> Status:
         present = progress.present_tables(connection, names)
         before = progress.read_tables(connection, present, names, **times)
         connection.rollback()
-        ends = read_ends(settings, names, sorted({t for each in topics.values() for t in each}))
+        ends = read_ends(settings, topics)
         after = progress.read_tables(connection, present, names, **times)
         imbalances = progress.imbalances(connection, present)
     services = (
@@ -99,17 +99,17 @@ def verify(settings: Settings, *, pdfs: int | None = PDFS_MAX) -> Report:
     tables = _tables(settings)
     sample = spread(sorted(tables.documents), len(tables.documents) if pdfs is None else pdfs)
     by_digest = {tables.documents[key]: key for key in sample}
-    with pdf_texts(settings.documents_dir, by_digest) as texts:
-        evidence = Evidence(tables.applied)
-        for seen in read_topics(settings, wanted()):
-            evidence.take(seen)
-        stored = (said.sha256 for said in evidence.rendered.values())
-        files = Files(
-            stored=stored_documents(settings.documents_dir, stored),
-            copies=mail_copies(settings.data_dir / "mail"),
-            contents=dict(whole_values(settings, evidence.records.places_that_differ())),
-            texts={by_digest[digest].invoice: text for digest, text in texts},
-        )
+    evidence = Evidence(tables.applied)
+    for seen in read_topics(settings, wanted()):
+        evidence.take(seen)
+    stored = (said.sha256 for said in evidence.rendered.values())
+    texts = pdf_texts(settings.documents_dir, by_digest)
+    files = Files(
+        stored=stored_documents(settings.documents_dir, stored),
+        copies=mail_copies(settings.data_dir / "mail"),
+        contents=dict(whole_values(settings, evidence.records.places_that_differ())),
+        texts={by_digest[digest].invoice: text for digest, text in texts},
+    )
     is_settled = is_settled and status(settings).is_settled
     now_ms = int(system_now().timestamp() * 1000)
     checks, in_flight = judged(audit(evidence, tables, files), is_settled=is_settled, now_ms=now_ms)

@@ -16,6 +16,8 @@ from services.auditor.domain.findings import Finding
 
 T = TypeVar("T")
 _SPACES: Final = re.compile(r"\s+")
+_BEFORE: Final = re.compile(r"\d[.,'’]?$|[.,'’-]$")
+_AFTER: Final = re.compile(r"[.,'’]?\d")
 _FALLBACKS: Final = ("en_GB", "en_US", "en")
 
 
@@ -68,7 +70,13 @@ def _missing(shown: str, invoice: Document, code: str) -> list[tuple[str, str]]:
 
 def _stands(shown: str, figure: str) -> bool:
     """Whether `figure` stands in the text by itself, not as a part of a longer number."""
-    return bool(re.search(rf"(?<![\d.,'’]){re.escape(figure)}(?!\d|[.,'’]\d)", shown))
+    at = shown.find(figure)
+    while at >= 0:
+        before, after = shown[max(0, at - 2) : at], shown[at + len(figure) :][:2]
+        if not _BEFORE.search(before) and not _AFTER.match(after):
+            return True
+        at = shown.find(figure, at + 1)
+    return False
 
 
 def _money(amount: Decimal, currency: str, code: str) -> str:

@@ -1,13 +1,9 @@
 """Documents and mails on disk: what lies there, and what the PDFs say."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +14,6 @@ from shared.documents import DocumentMissing, DocumentStore
 
 _MESSAGE_ID: Final = re.compile(rb"^Message-ID:\s*<?([^>\s@]+)", re.IGNORECASE | re.MULTILINE)
 _HEAD_BYTES: Final = 16 * 1024
-_PORTION: Final = 10
-_PROCESSES_MAX: Final = 4
-_ALONE_MAX: Final = 2 * _PORTION
-Texts = Mapping[str, str]
 
 
 def stored_documents(root: Path, digests: Iterable[str]) -> Mapping[str, Stored]:
@@ -46,27 +38,11 @@ def mail_copies(folder: Path) -> Counter[str] | None:
     return Counter(_message_id(file) for file in folder.glob("*.eml"))
 
 
-@contextmanager
-def pdf_texts(root: Path, digests: Iterable[str]) -> Iterator[Iterator[tuple[str, str]]]:
-    """The text of each PDF, read by other processes meanwhile; "" where there is none to read."""
-    wanted = list(digests)
-    if len(wanted) <= _ALONE_MAX:
-        yield iter(_texts(root, wanted))
-        return
-    processes = min(_PROCESSES_MAX, os.cpu_count() or 1)
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        portions = (wanted[at : at + _PORTION] for at in range(0, len(wanted), _PORTION))
-        yield _results([pool.submit(_texts, root, portion) for portion in portions])
-
-
-def _results(futures: list[Future[list[tuple[str, str]]]]) -> Iterator[tuple[str, str]]:
-    for future in futures:
-        yield from future.result()
-
-
-def _texts(root: Path, digests: list[str]) -> list[tuple[str, str]]:
+def pdf_texts(root: Path, digests: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The text of each PDF by its sha256; "" where there is none to read."""
     store = DocumentStore(root)
-    return [(digest, _text(store, digest)) for digest in digests]
+    for digest in digests:
+        yield digest, _text(store, digest)
 
 
 def _text(store: DocumentStore, digest: str) -> str:

@@ -1,7 +1,6 @@
 """`colophon status` and `colophon verify`: what is under way, and whether the books are sound."""
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Final
 
@@ -38,6 +37,7 @@ STATEMENT_MS: Final = 120_000
 BALANCES: Final = ("notifier", "dunning_scheduler")
 """The services that keep what is paid and credited on an invoice."""
 
+Servers = Callable[[], Settings]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pdf = Annotated[
     str | None,
@@ -45,24 +45,36 @@ Pdf = Annotated[
 ]
 
 
-def status_command(*, as_json: Json = False) -> None:
-    """Show lag, waiting, parked, dead letters, outbox and ledger balance; exit 1 if that is off."""
-    found = status(_servers())
-    if as_json:
-        typer.echo(render.status_json(found))
-    else:
-        render.print_status(found, Console())
-    raise typer.Exit(1 if found.imbalances else 0)
+def status_command(servers: Servers) -> Callable[..., None]:
+    """The command line's `status`, on whatever `servers` finds."""
+
+    def command(*, as_json: Json = False) -> None:
+        """Show lag, waiting, parked, dead letters, outbox; exit 1 if the ledger is off balance."""
+        found = status(servers())
+        if as_json:
+            typer.echo(render.status_json(found))
+        else:
+            render.print_status(found, Console())
+        raise typer.Exit(1 if found.imbalances else 0)
+
+    return command
 
 
-def verify_command(*, pdf: Pdf = None, as_json: Json = False) -> None:
-    """Cross-check the books: nothing lost, nothing twice, all adds up; exit 1 with findings."""
-    found = verify(_servers(), pdfs=_pdfs(pdf))
-    if as_json:
-        typer.echo(render.report_json(found))
-    else:
-        render.print_report(found, Console())
-    raise typer.Exit(0 if found.is_sound else 1)
+def verify_command(servers: Servers) -> Callable[..., None]:
+    """The command line's `verify`, on whatever `servers` finds."""
+
+    def command(*, pdf: Pdf = None, as_json: Json = False) -> None:
+        """Cross-check the books: nothing lost, nothing twice, all adds up; exit 1 with findings."""
+        found = verify(servers(), pdfs=_pdfs(pdf))
+        if as_json:
+            typer.echo(render.report_json(found))
+        else:
+            console = Console()
+            render.print_summary(found, console)
+            render.print_report(found, console)
+        raise typer.Exit(0 if found.is_sound else 1)
+
+    return command
 
 
 def status(settings: Settings) -> Status:
@@ -211,9 +223,3 @@ def _pdfs(said: str | None) -> int | None:
         msg = f"--pdf takes a number or all (got {said!r})"
         raise ConfigurationError(msg)
     return int(said)
-
-
-def _servers() -> Settings:
-    """Those of the environment, else the running local stack, which no service may import."""
-    found: Settings = importlib.import_module("shared.cli.servers").servers()
-    return found

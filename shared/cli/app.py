@@ -38,8 +38,8 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(clock_app, name="clock")
 app.add_typer(dlq.app, name="dlq")
 app.command("ingest")(tool("ingest").command(servers))
-app.command("verify")(tool("auditor").verify_command)
-app.command("status")(tool("auditor").status_command)
+app.command("verify")(tool("auditor").verify_command(servers))
+app.command("status")(tool("auditor").status_command(servers))
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -42,9 +42,12 @@ class Report:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """The findings that make the books unsound."""
-        return tuple(
-            one for each in self.checks for one in each.findings if one.severity is Severity.ERROR
-        )
+        return tuple(one for one in self.findings if one.severity is Severity.ERROR)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything found, infos included."""
+        return tuple(one for each in self.checks for one in each.findings)
 
     @property
     def is_sound(self) -> bool:

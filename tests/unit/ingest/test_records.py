@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest.domain.outcome import Produced
 from services.ingest.domain.records import inbound
+from services.ingest.handler import read_file
 from shared.events.masterdata import Contact, RateCard
 from shared.events.payments import PaymentApplied
 from shared.events.production import JobCompleted, QualityDecided
 from shared.identity import key_of
-from shared.topology import BY_EVENT, TOPICS
+from shared.schemas import ROOT
+from shared.topology import BY_EVENT, TOPICS, Topic
 from tests.unit.ingest.made import fault, kinds, produced, reason
 
 QUALITY = BY_EVENT[QualityDecided].name
@@ -251,3 +254,14 @@ def test_no_more_than_twenty_faults_are_told() -> None:
 
 def test_what_needs_no_rounding_is_taken_without_a_note() -> None:
     assert produced(enveloped(APPLIED, payment(amount=5))).notes == ()
+
+
+@pytest.mark.parametrize("topic", inbound(), ids=lambda topic: topic.name)
+def test_the_published_example_of_every_inbound_topic_is_taken_as_it_is(topic: Topic) -> None:
+    files = sorted((ROOT / topic.name).glob("examples/v*/*.json"))
+    assert files
+    for file in files:
+        outcome = read_file(file, legal_entity_id="DE01")
+        assert isinstance(outcome, Produced), outcome
+        assert [type(event) for event in outcome.events] == [topic.event]
+        assert outcome.notes == ()

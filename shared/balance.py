@@ -125,13 +125,9 @@ def same_currency(event: PaymentApplied | CreditNoteIssued | DisputeOpened, curr
 
 
 def _own_key(event: BalanceEvent) -> tuple[str, str]:
-    match event:
-        case PaymentApplied():
-            reference = record_key(event.payment_id, event.invoice_id, event.application_no)
-            return PAYMENT, reference
-        case CreditNoteIssued():
-            return CREDIT_NOTE, event.credit_note_id
-        case DisputeOpened():
-            return DISPUTE, event.dispute_id
-        case DisputeResolved():
-            return RESOLUTION, event.dispute_id
+    if isinstance(event, PaymentApplied):
+        reference = record_key(event.payment_id, event.invoice_id, event.application_no)
+        return PAYMENT, reference
+    if isinstance(event, CreditNoteIssued):
+        return CREDIT_NOTE, event.credit_note_id
+    return DISPUTE if isinstance(event, DisputeOpened) else RESOLUTION, event.dispute_id

@@ -112,14 +112,12 @@ def mail(parcel: Parcel, relay: Relay, settings: Settings) -> Outcome:
 def drop(parcel: Parcel, folder: Drop, settings: Settings) -> Outcome:
     """Put `parcel` into its customer's folder: the document itself, or a reminder as text."""
     row, number = parcel.row, parcel.invoice.facts.invoice_number
-    if row.stage:
+    try:
+        document = parcel.document(settings)
+    except DocumentMissing as error:
+        return Deferred("document-missing", str(error))
+    if row.stage or document is None:
         ending, content = f"-reminder-{row.stage}.txt", as_text(parcel.letter(None)).encode()
     else:
-        try:
-            document = parcel.document(settings)
-        except DocumentMissing as error:
-            return Deferred("document-missing", str(error))
-        if document is None:
-            return Refused("document-unknown", "the delivery names no document: render it again")
         ending, content = SUFFIXES.get(document.media_type, ".bin"), document.content
     return folder.put(drop_path(row.customer_id, row.legal_entity_id, number, ending), content)

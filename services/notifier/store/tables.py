@@ -129,6 +129,8 @@ delivery_table: Final = Table(
     CheckConstraint(
         "(stage > 0) = (document_kind = 'reminder')", name="only_reminders_have_stages"
     ),
+    CheckConstraint("(stage > 0) = (tone IS NOT NULL)", name="only_reminders_have_a_tone"),
+    CheckConstraint("stage > 0 OR document_sha256 IS NOT NULL", name="documents_are_known"),
     CheckConstraint("0 <= attempts_before AND attempts_before <= attempts", name="attempts_rise"),
     Index("delivery_due", "channel", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("delivery_failed_contact", "contact_id", postgresql_where=text("state = 'failed'")),

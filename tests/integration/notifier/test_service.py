@@ -264,6 +264,15 @@ def test_a_customer_who_collects_files_finds_them_whole(
     assert channels == {Channel.FILE_DROP}
 
 
+def test_a_file_whose_document_is_missing_is_dropped_later(harness: ServiceHarness) -> None:
+    missing = rendered(harness).model_copy(update={"sha256": "0" * 64})
+    harness.apply(customer(preferred_channel=Channel.FILE_DROP), ISSUED, missing)
+
+    harness.work("drop")
+
+    assert states(harness) == [("invoice", 0, "pending", "document-missing")]
+
+
 # ---------------------------------------------------------------- statements, constraints
 
 

@@ -79,6 +79,7 @@ def upgrade() -> None:
             "(stage > 0) = (document_kind = 'reminder')", name="only_reminders_have_stages"
         ),
         sa.CheckConstraint("(stage > 0) = (tone IS NOT NULL)", name="only_reminders_have_a_tone"),
+        sa.CheckConstraint("stage > 0 OR document_sha256 IS NOT NULL", name="documents_are_known"),
         sa.CheckConstraint("(state = 'failed') <= (code IS NOT NULL)", name="failed_for_a_reason"),
         sa.CheckConstraint("channel IN ('EMAIL', 'FILE_DROP')", name="channel_known"),
         sa.CheckConstraint(

@@ -22,6 +22,7 @@ _CATEGORIES: Final = frozenset({"S", "Z", "E", "AE", "K", "G", "O"})
 _TAXED: Final = "S"
 _MONTHS: Final = range(1, 13)
 _DAYS_MAX: Final = 3650
+_WHOLE: Final = 100
 
 
 def check_legal_entity(entity: LegalEntity, others: Iterable[LegalEntity]) -> None:
@@ -72,7 +73,7 @@ def check_terms(terms: PaymentTerms) -> None:
         whole = percent is None and days is None
         _require(whole, "discount_percent", percent, "both discount_percent and discount_days")
         return
-    _require(0 < percent < 100, "discount_percent", percent, "above 0 and below 100")  # noqa: PLR2004
+    _require(0 < percent < _WHOLE, "discount_percent", percent, "above 0 and below 100")
     _require(0 <= days <= terms.net_days, "discount_days", days, "0 to net_days")
 
 

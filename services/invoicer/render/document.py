@@ -48,7 +48,7 @@ def assemble(
     canvas.setCreator(_CREATOR)
     canvas.setViewerPreference("DisplayDocTitle", "true")
     # The only way to embed a font of our own, or an image that is compressed already.
-    document: PDFDocument = canvas._doc  # type: ignore[attr-defined]  # noqa: SLF001
+    document: PDFDocument = canvas._doc  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
     _stamp(document, sheets, logo, made_at)
     for sheet in sheets:
         canvas.addLiteral(sheet.operators)
@@ -72,8 +72,8 @@ def _stamp(
         digest.update(sheet.operators.encode())
     identity = digest.hexdigest()[:32]
     # reportlab offers no other way to set either.
-    document._timeStamp.YMDhms = made_at.timetuple()[:6]  # type: ignore[attr-defined]  # noqa: SLF001
-    document._ID = f"[<{identity}><{identity}>]\n".encode()  # type: ignore[attr-defined]  # noqa: SLF001
+    document._timeStamp.YMDhms = made_at.timetuple()[:6]  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
+    document._ID = f"[<{identity}><{identity}>]\n".encode()  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
 
 
 def _place(canvas: Canvas, document: PDFDocument, logo: Logo, box: Box) -> None:

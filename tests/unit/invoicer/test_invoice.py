@@ -146,7 +146,7 @@ def test_terms_and_currency_are_checked_too() -> None:
     with pytest.raises(Invalid):
         check_priced(priced(payment_terms=PaymentTerms(net_days=-1)))
     with pytest.raises(Invalid):
-        check_priced(priced(currency="XXX"))
+        check_priced(priced(currency="QQQ"))
     check_priced(priced(line("0.00")))
 
 

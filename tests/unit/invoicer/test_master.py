@@ -30,7 +30,7 @@ def test_proper_master_data_pass() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("currency", "XXX"),
+        ("currency", "QQQ"),
         ("locale", "zz_ZZ"),
         ("locale", "!"),
         ("calendar_country", "ZZ"),
@@ -45,7 +45,7 @@ def test_proper_master_data_pass() -> None:
         ("logo", "logo.png"),
         ("accent_colour", "blue"),
         ("bank_accounts", (BankAccount(account="DE89370400440532013001", currency="EUR"),)),
-        ("bank_accounts", (BankAccount(account="1", currency="XXX"),)),
+        ("bank_accounts", (BankAccount(account="1", currency="QQQ"),)),
     ],
 )
 def test_a_legal_entity_is_refused_by_field(field: str, value: object) -> None:

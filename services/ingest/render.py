@@ -34,8 +34,8 @@ def closing(outcomes: Sequence[Outcome], fate: str) -> str:
     """The sum of it all in a sentence; `fate` says what happened to the events."""
     counts = summary([_file(outcome) for outcome in outcomes])
     return (
-        f"{counts['files']} files: {counts['files_with_events']} became {counts['events']} events"
-        f" ({fate}), {counts['files_without']} nothing, {counts['files_in_error']} in error"
+        f"Files: {counts['files']}. {counts['files_with_events']} became {counts['events']} events"
+        f" ({fate}), {counts['files_without']} nothing, {counts['files_in_error']} in error."
     )
 
 

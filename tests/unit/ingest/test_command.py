@@ -99,7 +99,7 @@ def test_files_are_published_in_their_order(
     assert kinds(tuple(broker.events)) == ["UsageReported", "JobCompleted"]
     assert broker.settings is not None
     assert broker.settings.kafka_bootstrap_servers == "own:9092"
-    assert "2 files: 2 became 2 events (published), 0 nothing, 0 in error" in result.stdout
+    assert "Files: 2. 2 became 2 events (published), 0 nothing, 0 in error." in result.stdout
 
 
 def test_a_dry_run_publishes_nothing_and_needs_neither_server_nor_entity(
@@ -280,7 +280,7 @@ def test_the_demo_ingests_samples_and_says_what_they_became(broker: Broker) -> N
     files = sorted(main.samples().iterdir())
     assert main.ingest_files(Settings(), files, console) == len(files) == 8
     assert len(broker.events) == 8
-    assert "8 files: 7 became 8 events (published), 1 nothing, 0 in error" in said.getvalue()
+    assert "Files: 8. 7 became 8 events (published), 1 nothing, 0 in error." in said.getvalue()
     for words in (
         "INK Cyan INK-PROCESS (print): planned 2800 good + 0 waste; used 2791.4 good + 52.3 waste",
         "SUBSTRATE PAP-GLOSS-135 instead of PAP-SILK-135",

@@ -186,7 +186,7 @@ def comparing(
     )
 
 
-def _differs(context: Any, inspected: Any, column: Any, found: Any, wanted: Any) -> bool | None:  # noqa: ANN401
+def _differs(context: Any, inspected: Any, column: Any, found: Any, wanted: Any) -> bool | None:  # noqa: ANN401 -- alembic's types
     del context, inspected, column
     return False if isinstance(wanted, Json) and isinstance(found, JSONB) else None
 

@@ -209,7 +209,7 @@ def insert_statement(table: Table, names: Sequence[str]) -> TextClause:
 def _insert(table: Table, names: tuple[str, ...]) -> TextClause:
     columns = ", ".join(names)
     return text(
-        f"INSERT INTO {table.name} ({columns}) SELECT {_cast_back(table, names)}"  # noqa: S608
+        f"INSERT INTO {table.name} ({columns}) SELECT {_cast_back(table, names)}"  # noqa: S608 -- names of our own tables
         f" FROM {_unnest(table, names)} ON CONFLICT DO NOTHING"
     )
 
@@ -221,7 +221,7 @@ def _update(table: Table, names: tuple[str, ...], key: tuple[Column[Any], ...]) 
     assign = ", ".join(f"{n} = {_cast_one(table, n)}" for n in rest)
     match = " AND ".join(f"t.{name} = u.{name}" for name in keys)
     return text(
-        f"UPDATE {table.name} t SET {assign} FROM {_unnest(table, names)} WHERE {match}"  # noqa: S608
+        f"UPDATE {table.name} t SET {assign} FROM {_unnest(table, names)} WHERE {match}"  # noqa: S608 -- names of our own tables
     )
 
 
@@ -236,7 +236,7 @@ def _select(
     columns = ", ".join(f"t.{name}" for name in names)
     suffix = " FOR UPDATE OF t" if lock else ""
     return text(
-        f"SELECT {columns} FROM {table.name} t JOIN unnest({arrays}) AS u({inner}) ON {match}"  # noqa: S608
+        f"SELECT {columns} FROM {table.name} t JOIN unnest({arrays}) AS u({inner}) ON {match}"  # noqa: S608 -- names of our own tables
         f" ORDER BY {keys}{suffix}"
     )
 

@@ -64,7 +64,7 @@ class Codec:
         check_amounts(event)
         return event
 
-    def _read(self, topic: Topic, ref: SchemaRef, value: bytes, start: int) -> Any:  # noqa: ANN401
+    def _read(self, topic: Topic, ref: SchemaRef, value: bytes, start: int) -> Any:  # noqa: ANN401 -- fastavro's plain form
         writer = self._writer_schema(topic, ref)
         reader = newest(topic.name).plain
         buffer = BytesIO(value)
@@ -86,7 +86,7 @@ class Codec:
             )
         return plain
 
-    def _writer_schema(self, topic: Topic, ref: SchemaRef) -> Any:  # noqa: ANN401
+    def _writer_schema(self, topic: Topic, ref: SchemaRef) -> Any:  # noqa: ANN401 -- fastavro's plain form
         if isinstance(ref, RegistryId):
             if self._registry is None:
                 raise Undecodable(

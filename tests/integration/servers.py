@@ -11,7 +11,7 @@ from pathlib import Path
 
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
-from testcontainers.postgres import PostgresContainer
+from testcontainers.community.postgres import PostgresContainer
 
 from shared.local.ports import free_port
 from shared.local.stack import Endpoints, LocalStack

@@ -110,7 +110,7 @@ def _collect(schema: Any, named: dict[str, Any]) -> None:  # noqa: ANN401 - any 
         _collect(schema.get("items"), named)
 
 
-def _record(schema: Any, fields: Fields | None, named: Mapping[str, Any]) -> Convert:  # noqa: ANN401
+def _record(schema: Any, fields: Fields | None, named: Mapping[str, Any]) -> Convert:  # noqa: ANN401 -- plain values by name
     types = {field["name"]: field["type"] for field in schema["fields"]}
     wanted = dict.fromkeys(types) if fields is None else fields
     parts = [(name, _converter(types[name], inner, named)) for name, inner in wanted.items()]

@@ -51,7 +51,7 @@ def test_what_is_sound_passes() -> None:
             lambda: domain.check_agreement(agreement(valid_to=BEFORE)),
             "validity-ends-before-it-begins",
         ),
-        (lambda: domain.check_agreement(agreement(currency="XXX")), "currency-unknown"),
+        (lambda: domain.check_agreement(agreement(currency="XTS")), "currency-unknown"),
         (
             lambda: domain.check_agreement(agreement(discount_percent=D(101))),
             "discount-out-of-range",
@@ -78,7 +78,7 @@ def test_what_is_sound_passes() -> None:
             lambda: domain.check_rate_card(rate_card(valid_to=BEFORE)),
             "validity-ends-before-it-begins",
         ),
-        (lambda: domain.check_rate_card(rate_card(currency="XXX")), "currency-unknown"),
+        (lambda: domain.check_rate_card(rate_card(currency="XTS")), "currency-unknown"),
         (
             lambda: domain.check_rate_card(
                 rate_card([rate(Component.INK, "INK", SHEETS, "1")] * 2)
@@ -95,7 +95,7 @@ def test_what_is_sound_passes() -> None:
             ),
             "value-not-positive",
         ),
-        (lambda: domain.check_estimate(estimate(currency="XXX")), "currency-unknown"),
+        (lambda: domain.check_estimate(estimate(currency="XTS")), "currency-unknown"),
         (lambda: domain.check_estimate(estimate({}, net_total=D(-1))), "value-negative"),
         (
             lambda: domain.check_estimate(estimate({Component.INK: "-1"}, net_total=D(0))),

@@ -23,7 +23,7 @@ def parts() -> Iterator[tuple[Path, str, str]]:
     yield readme, "diagram", _diagram()
     yield readme, "services", _services_table()
     for service in SERVICES:
-        if not service.planned:
+        if not service.planned and (consumed_by(service.name) or produced_by(service.name)):
             yield ROOT / "services" / service.name / "README.md", "topics", _in_and_out(service)
 
 

@@ -4,6 +4,7 @@ Reasons are English; descriptions speak the customer's language where it is Germ
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from shared.events.base import Unit
@@ -118,6 +119,7 @@ def _local(locale: str, figures: str) -> str:
     return figures.translate(_SWAPPED) if _is_german(locale) else figures
 
 
+@lru_cache(maxsize=256)
 def _is_german(locale: str) -> bool:
     return locale.lower().replace("_", "-").split("-")[0] == "de"
 

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from itertools import groupby
 from typing import Final
 
 from reportlab.pdfbase.pdfdoc import PDFDocument, PDFObject
@@ -30,11 +29,11 @@ _HINTS: Final = ("cvt ", "fpgm", "prep")
 
 @dataclass(frozen=True)
 class _Glyph:
-    """A glyph: its outline, padded to four bytes, its metrics and width, what it is made of."""
+    """A glyph: outline, padded to four bytes, metrics, its entry of widths, what it is made of."""
 
     outline: bytes
     metrics: bytes
-    width: int
+    width: str
     parts: tuple[int, ...]
 
 
@@ -59,7 +58,7 @@ def embed(document: PDFDocument, face: Face, characters: Collection[str]) -> Wri
         f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{tag} /CIDToGIDMap /Identity"
         " /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"
         f" /FontDescriptor {refer(document, _descriptor(document, face, tag, numbers))}"
-        f" /W {_widths(face, numbers)} >>"
+        f" /W [{' '.join(_glyph(face, number).width for number in numbers)}] >>"
     )
     to_unicode = deflated(_to_unicode(glyphs, numbers).encode())
     return Written(
@@ -130,7 +129,7 @@ def _glyph(face: Face, number: int) -> _Glyph:
     return _Glyph(
         outline=outline + bytes(-len(outline) % 4),
         metrics=struct.pack(">HH", advance, bearing),
-        width=round(advance * 1000 / font.unitsPerEm),
+        width=f"{number} [{round(advance * 1000 / font.unitsPerEm)}]",
         parts=tuple(_components(outline)),
     )
 
@@ -190,18 +189,8 @@ def _descriptor(document: PDFDocument, face: Face, tag: str, numbers: Collection
     )
 
 
-def _widths(face: Face, numbers: Sequence[int]) -> str:
-    """Runs of neighbouring glyphs with their widths: `5 [260 300] 9 [512]`."""
-    runs = []
-    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
-        members = [number for _, number in run]
-        widths = " ".join(str(_glyph(face, number).width) for number in members)
-        runs.append(f"{members[0]} [{widths}]")
-    return f"[{' '.join(runs)}]"
-
-
 def _to_unicode(glyphs: dict[int, str], numbers: Sequence[int]) -> str:
-    pairs = [f"<{number:04x}> <{_utf16(glyphs[number])}>" for number in numbers]
+    pairs = [_mapping(number, glyphs[number]) for number in numbers]
     blocks = [pairs[at : at + _PER_BLOCK] for at in range(0, len(pairs), _PER_BLOCK)]
     mapped = "\n".join(
         f"{len(block)} beginbfchar\n{chr(10).join(block)}\nendbfchar" for block in blocks
@@ -215,5 +204,6 @@ def _to_unicode(glyphs: dict[int, str], numbers: Sequence[int]) -> str:
     )
 
 
-def _utf16(character: str) -> str:
-    return character.encode("utf-16-be").hex()
+@lru_cache(maxsize=8192)
+def _mapping(number: int, character: str) -> str:
+    return f"<{number:04x}> <{character.encode('utf-16-be').hex()}>"

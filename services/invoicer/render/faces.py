@@ -42,7 +42,11 @@ class _Widths(dict[str, float]):
 
 
 class Face:
-    """One TrueType face: encode, measure, cover. `ttf` is reportlab's reading of its file."""
+    """One TrueType face; `ttf` is reportlab's reading of its file.
+
+    `advance` is the width of a text in parts of the font size, `encode` its glyph numbers as the
+    digits of a PDF hex string; the face must cover the text.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -53,6 +57,7 @@ class Face:
         self._hex = _Hex(self.glyphs)
         self._widths = _Widths(self.ttf.face.charWidths)
         self.advance = lru_cache(maxsize=8192)(self._advance)
+        self.encode = lru_cache(maxsize=8192)(self._encode)
 
     def covers(self, text: str) -> bool:
         """Whether the face has a glyph for every character of `text`."""
@@ -63,8 +68,7 @@ class Face:
         font = self.ttf.face
         return bytes(font.get_table(tag)) if tag in font.table else b""  # type: ignore[no-untyped-call]
 
-    def encode(self, text: str) -> str:
-        """The glyph numbers of `text`, which the face covers, as a PDF hex string's digits."""
+    def _encode(self, text: str) -> str:
         return "".join(map(self._hex.__getitem__, text))
 
     def _advance(self, text: str) -> float:

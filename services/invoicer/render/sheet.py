@@ -60,6 +60,7 @@ class Sheet:
         self._ink = ink
         self._ops: list[str] = []
         self._fill: Colour | None = None
+        self._font = ""
 
     @cached_property
     def operators(self) -> str:
@@ -114,16 +115,17 @@ class Sheet:
     def _draw(self, x: float, y: float, shaped: Shaped, style: Style) -> None:
         self._colour(style.colour)
         self._ink.missing.update(shaped.missing)
-        parts = [self._run(run.face, run.text, style) for run in shaped.runs]
-        drawn = f"BT 1 0 0 1 {x:.2f} {self.height - y:.2f} Tm {' '.join(parts)} ET"
+        parts = " ".join([self._run(run.face, run.text, style) for run in shaped.runs])
+        drawn = f"BT {x:.2f} {self.height - y:.2f} Td {parts} ET"
         if shaped.logical is not None:
             logical = shaped.logical.encode("utf-16-be").hex()
             drawn = f"/Span <</ActualText <feff{logical}>>> BDC\n{drawn}\nEMC"
         self._ops.append(drawn)
 
     def _run(self, face: Face, text: str, style: Style) -> str:
-        font = self._ink.font(face, text)
-        shown = f"/{font} {style.size:g} Tf <{face.encode(text)}> Tj"
+        font = f"/{self._ink.font(face, text)} {style.size:g} Tf "
+        shown = f"{font if font != self._font else ''}<{face.encode(text)}> Tj"
+        self._font = font
         if style.strong and face is not style.face:
             red, green, blue = style.colour
             stroke = f"{red:g} {green:g} {blue:g} RG {style.size * _SYNTHETIC_STROKE:.2f} w"

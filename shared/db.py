@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import TextLoader
@@ -11,6 +11,12 @@ from sqlalchemy.engine import make_url
 
 from shared.settings import Settings
 
+OWNER: Final = "colophon_owner"
+"""Owns schemas and tables; migrations run under it."""
+AUDITOR: Final = "colophon_auditor"
+"""May read everything: `verify` and `status`."""
+OPERATOR: Final = "colophon_operator"
+"""May decide about dead letters, and nothing else."""
 IDLE_IN_TRANSACTION_MS = 4_800  # 0.8 of the 6 s consumer session: a stopped zombie lets go first
 RELAY_IDLE_SESSION_MS = 15_000  # a stopped relay lets its lock go
 

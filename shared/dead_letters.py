@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 
 from shared import db
 from shared.codec.codec import Codec
+from shared.db import OPERATOR
 from shared.errors import Rejected
-from shared.migrate import OPERATOR
 from shared.settings import Settings
 from shared.topology import BY_NAME, consumers
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared import db
+from shared.db import AUDITOR, OPERATOR, OWNER
 from shared.errors import ConfigurationError
 from shared.runtime.service import ServiceSpec, load_service
 from shared.runtime.tables import METADATA as RUNTIME
@@ -26,9 +27,6 @@ from shared.settings import Settings
 from shared.store import Json
 from shared.topology import SERVICE, consumers
 
-AUDITOR: Final = "colophon_auditor"
-OPERATOR: Final = "colophon_operator"
-OWNER: Final = "colophon_owner"
 ROOT: Final = Path(__file__).resolve().parent.parent
 RUNTIME_VERSIONS: Final = ROOT / "shared" / "migrations"
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"

@@ -20,9 +20,10 @@ from sqlalchemy import Connection, Engine, event, text
 
 from shared import db, kafka
 from shared.clock import Clock, SystemClock
+from shared.db import AUDITOR, OWNER
 from shared.events.base import Event
 from shared.ids import cause_id
-from shared.migrate import AUDITOR, OWNER, bring_up
+from shared.migrate import bring_up
 from shared.runtime.service import ServiceSpec
 from shared.settings import Settings
 from shared.store import Store

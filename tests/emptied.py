@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from shared import db
-from shared.migrate import OWNER
+from shared.db import OWNER
 from shared.testing import ServiceHarness
 
 

@@ -1,47 +1,28 @@
-"""The commands of `colophon`; each is a few lines around a function that does the work."""
+"""The commands of `colophon`; each is a few lines around a function that does the work.
 
-import json
-from datetime import timedelta
+A command imports what it runs when it runs, so that `colophon --help` and `colophon run` load
+neither the job file readers nor the PDF reader.
+"""
+
 from pathlib import Path
-from threading import Event
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from shared import topics as topic_plan
-from shared.cli import dlq
-from shared.cli.servers import forget, remember, servers
-from shared.clock import OffsetClock, system_now
-from shared.durations import duration
-from shared.errors import ConfigurationError
-from shared.local.demo import run_demo
-from shared.local.system import LocalSystem
-from shared.migrate import migrate as migrate_schemas
-from shared.producer import publish
-from shared.runtime.process import run_service
-from shared.runtime.service import load_service
-from shared.settings import read_settings
-from shared.tools import tool
-from shared.topology import SERVICE, consumers
+from shared.cli import clock, dlq, topics
+from shared.cli.servers import servers
+from shared.tools import Tool, tool
+
+PASSED_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 app = typer.Typer(
     help="From a finished print job to money in the bank.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-topics_app = typer.Typer(help="Topics in Kafka against the map.", no_args_is_help=True)
-clock_app = typer.Typer(help="The business clock of the local stack.", no_args_is_help=True)
-app.add_typer(topics_app, name="topics")
-app.add_typer(clock_app, name="clock")
+app.add_typer(topics.app, name="topics")
+app.add_typer(clock.app, name="clock")
 app.add_typer(dlq.app, name="dlq")
-app.command("ingest")(tool("ingest").command(servers))
-app.command("verify")(tool("auditor").verify_command(servers))
-app.command("status")(tool("auditor").status_command(servers))
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -52,40 +33,54 @@ def demo(
     ] = None,
 ) -> None:
     """Run the whole pipeline on sample and real input, to completion, then sum it up."""
+    from rich.console import Console
+
+    from shared.local.demo import run_demo
+
     raise typer.Exit(run_demo(jobs, files, Console()))
 
 
 @app.command()
 def up(services: Annotated[list[str] | None, typer.Argument(help="All, if none.")] = None) -> None:
     """Start the local stack and services, until Ctrl-C."""
-    console = Console()
-    names = services or [service.name for service in consumers()]
-    for name in names:
-        load_service(name)
-    settings = read_settings()
-    ports = {name: SERVICE[name].port or 0 for name in names}
-    own = settings if settings.has_own_servers else None
-    with LocalSystem(settings.data_dir, report=console.print, own=own, ports=ports) as system:
-        remember(system.settings)
-        try:
-            system.start_services(names)
-            _show_endpoints(console, system, ports)
-            _until_interrupted(system)
-        finally:
-            forget(system.settings)
-            console.print("Stopping.")
+    from shared.cli.up import run_up
+
+    run_up(services or [])
 
 
 @app.command()
 def run(service: str) -> None:
     """Run one service against the configured servers."""
+    from shared.runtime.process import run_service
+    from shared.runtime.service import load_service
+
     run_service(load_service(service))
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def ingest(context: typer.Context) -> None:
+    """Take JDF, XJDF, JMF and JSON files in, and print what each became."""
+    _pass_on("ingest", "command", context)
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def verify(context: typer.Context) -> None:
+    """Cross-check the books: nothing lost, nothing twice, all adds up."""
+    _pass_on("auditor", "verify_command", context)
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def status(context: typer.Context) -> None:
+    """Show lag, waiting, parked, dead letters, outbox and ledger balance of every service."""
+    _pass_on("auditor", "status_command", context)
 
 
 @app.command()
 def migrate(services: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """Bring database schemas, roles and rights up to date."""
-    migrate_schemas(servers(), services or (), Console().print)
+    from shared.migrate import migrate as bring_up_to_date
+
+    bring_up_to_date(servers(), services or (), typer.echo)
 
 
 @app.command()
@@ -94,89 +89,21 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed, the same work.")] = 1,
 ) -> None:
     """Publish a print shop's work as events."""
+    from rich.progress import Progress
+
+    from shared.clock import system_now
+    from shared.producer import publish
+
     settings, simulator = servers(), tool("simulator")
     starting = simulator.starting_for(jobs, system_now().date())
     events = list(simulator.simulate(jobs, seed, starting=starting))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn()) as progress:
+    with Progress() as progress:
         task = progress.add_task("publishing", total=len(events))
         publish(settings, events, "simulator", lambda n: progress.update(task, completed=n))
 
 
-@topics_app.command("plan")
-def plan(*, as_json: Json = False) -> None:
-    """Say what is missing and what differs; exit 1 when anything does."""
-    found = topic_plan.plan(servers())
-    if as_json:
-        missing = [topic.name for topic in found.missing]
-        typer.echo(json.dumps({"missing": missing, "drift": list(found.drift)}))
-    else:
-        for topic in found.missing:
-            typer.echo(f"missing: {topic.name} ({topic.partitions} partitions)")
-        for difference in found.drift:
-            typer.echo(f"differs: {difference}")
-        if not found.missing and not found.drift:
-            typer.echo("Kafka is as the map says.")
-    raise typer.Exit(1 if found.missing or found.drift else 0)
-
-
-@topics_app.command("apply")
-def apply() -> None:
-    """Create missing topics, register schemas where there is a registry; never delete."""
-    settings = servers()
-    found = topic_plan.plan(settings)
-    topic_plan.apply(settings, found)
-    typer.echo(f"created {len(found.missing)} topics")
-    for name, number in topic_plan.register_schemas(settings):
-        typer.echo(f"registered {name} as {number}")
-    for difference in found.drift:
-        typer.echo(f"differs: {difference}")
-    raise typer.Exit(1 if found.drift else 0)
-
-
-@clock_app.command("show")
-def show(*, as_json: Json = False) -> None:
-    """Show the business time and how far it is ahead."""
-    clock = _clock()
-    now, ahead = clock.now().isoformat(timespec="seconds"), clock.offset()
-    typer.echo(json.dumps({"now": now, "ahead_s": int(ahead.total_seconds())}) if as_json else
-               f"{now}  ({ahead} ahead)")  # fmt: skip
-
-
-@clock_app.command("advance")
-def advance(by: Annotated[str, typer.Argument(help="As in 14d, 36h or 90m.")]) -> None:
-    """Move the business time ahead for every process of the local stack."""
-    step: timedelta = duration(by)
-    typer.echo(_clock().advance(step).isoformat(timespec="seconds"))
-
-
-def _clock() -> OffsetClock:
-    settings = read_settings()
-    file = settings.clock_file or (
-        None if settings.has_own_servers else settings.data_dir / "clock"
-    )
-    if file is None:
-        msg = "only a local stack has a business clock; set COLOPHON_CLOCK_FILE to its file"
-        raise ConfigurationError(msg)
-    return OffsetClock(file)
-
-
-def _show_endpoints(console: Console, system: LocalSystem, ports: dict[str, int]) -> None:
-    table = Table("service", "metrics and health", title="Running; Ctrl-C stops it.")
-    for name, port in ports.items():
-        table.add_row(name, f"http://127.0.0.1:{port}/metrics, /livez, /readyz")
-    table.add_row("kafka", system.settings.kafka_bootstrap_servers)
-    table.add_row(
-        "mail sink", f"127.0.0.1:{system.settings.smtp_port}, files in {system.mail.directory}"
-    )
-    console.print(table)
-
-
-def _until_interrupted(system: LocalSystem) -> None:
-    rest = Event()
-    try:
-        while not rest.wait(1.0):
-            for child in system.fleet.children.values():
-                child.is_ready()
-    except KeyboardInterrupt:
-        return
+def _pass_on(name: Tool, command: str, context: typer.Context) -> None:
+    """Run a tool's own command on the arguments given."""
+    own = typer.Typer(pretty_exceptions_enable=False)
+    own.command()(getattr(tool(name), command)(servers))
+    own(context.args, prog_name=context.command_path)

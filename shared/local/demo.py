@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from shared import db, kafka
 from shared.clock import monotonic, system_now
+from shared.db import AUDITOR
 from shared.documents import DocumentStore
 from shared.errors import Transient
 from shared.events.base import Event
@@ -27,7 +28,6 @@ from shared.identity import key_of
 from shared.local.hours import working_hour
 from shared.local.stack import LocalStack
 from shared.local.system import LocalSystem
-from shared.migrate import AUDITOR
 from shared.producer import publish
 from shared.settings import Settings, read_settings
 from shared.tools import tool

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from shared.db import AUDITOR, OPERATOR
 from shared.local.stack import Endpoints
-from shared.migrate import AUDITOR, OPERATOR
 from shared.settings import PREFIX, Settings
 from shared.topology import SERVICES
 

@@ -211,8 +211,11 @@ class ConsumerLoop:
                 self._retry_later(reason, error)
 
     def _is_ours(self, record: Record) -> bool:
-        claim = self.assignment.claims.get((record.topic.name, record.partition))
-        return claim is not None and record.offset >= claim.next_offset
+        """Whether to go on with a record: not of a lost, a passed or a paused partition."""
+        place = (record.topic.name, record.partition)
+        claim = self.assignment.claims.get(place)
+        is_behind = claim is None or record.offset < claim.next_offset
+        return not is_behind and not self.assignment.is_paused(place)
 
     def _attempt(self, records: Sequence[Record]) -> int:
         """One transaction over `records`; returns how many were applied, all of them."""

@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from shared import db
 from shared.clock import monotonic, system_now
+from shared.db import AUDITOR
 from shared.documents import DocumentStore
 from shared.events.production import JobCompleted
 from shared.local.system import LocalSystem
-from shared.migrate import AUDITOR
 from shared.producer import publish
 from shared.settings import Settings
 from shared.testing import read_topic

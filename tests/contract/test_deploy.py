@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.migrate import AUDITOR, OPERATOR, OWNER
+from shared.db import AUDITOR, OPERATOR, OWNER
 from shared.settings import PREFIX, Settings
 from shared.topology import SERVICES, consumers
 

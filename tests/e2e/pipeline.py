@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from shared import db
 from shared.clock import monotonic, system_now
+from shared.db import AUDITOR
 from shared.events.base import Event
 from shared.local.system import LocalSystem
-from shared.migrate import AUDITOR
 from shared.producer import publish
 from shared.tools import tool
 

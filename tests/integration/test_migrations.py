@@ -5,7 +5,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from shared import db
-from shared.migrate import AUDITOR, OPERATOR, differences, migrate
+from shared.db import AUDITOR, OPERATOR
+from shared.migrate import differences, migrate
 from shared.settings import Settings
 from shared.testing import scratch_database
 from shared.topology import consumers

@@ -77,7 +77,8 @@ def _jobs(evidence: Evidence, tables: Tables) -> Iterator[Checked]:
     claims = evidence.jobs.outcomes(tables.jobs, tables.applied)
     yield check(jobs.every_job_has_one_outcome, claims, claims, stories)
     yield check(jobs.one_invoice_per_job, invoices, stories)
-    yield check(jobs.only_released_jobs_are_invoiced, invoices, stories)
+    accepted = tables.jobs.accepted
+    yield check(jobs.only_released_jobs_are_invoiced, invoices, stories, accepted)
     yield check(jobs.invoices_rest_on_their_price, invoices, stories)
     reviews = evidence.reviews
     yield check(jobs.reviews_are_requested, reviews, stories, tables.jobs, reviews)

@@ -126,16 +126,25 @@ def one_invoice_per_job(jobs: Mapping[JobKey, Story]) -> Iterator[Finding]:
             yield Finding(str(job), "one invoice", numbers, topic_of(InvoiceIssued))
 
 
-def only_released_jobs_are_invoiced(jobs: Mapping[JobKey, Story]) -> Iterator[Finding]:
-    """What is invoiced was completed, and quality control passed it."""
-    for story in jobs.values():
+def only_released_jobs_are_invoiced(
+    jobs: Mapping[JobKey, Story], accepted: Collection[tuple[str, str, int]]
+) -> Iterator[Finding]:
+    """What is invoiced was completed, taken by the metrics extractor, and passed quality control.
+
+    `accepted`: legal entity, job and revision by the extractor's table.
+    """
+    for job, story in jobs.items():
         for invoice in story.invoices:
             completed = story.completed.get(invoice.revision)
+            what = f"{job} revision {invoice.revision}"
             if completed is None:
-                expected = f"{invoice.job} revision {invoice.revision} completed"
-                yield Finding(str(invoice), expected, "no such record", topic_of(JobCompleted))
+                look = topic_of(JobCompleted)
+                yield Finding(str(invoice), f"{what} completed", "no such record", look)
+            elif (*job, invoice.revision) not in accepted:
+                look = "metrics_extractor.completed_job"
+                yield Finding(str(invoice), f"{what} taken", "no such row", look)
             elif completed.quality != PASSED and not _was_released(story, invoice.revision):
-                found = f"{invoice.job}: {completed.quality}"
+                found = f"{job}: {completed.quality}"
                 yield Finding(str(invoice), "quality passed", found, topic_of(JobCompleted))
 
 

@@ -19,10 +19,10 @@ from services.ledger_writer.main import SERVICE
 from services.ledger_writer.store import LedgerStore
 from services.ledger_writer.store.rows import EntryRow, PostingRow
 from shared import db
+from shared.db import OWNER
 from shared.errors import ConfigurationError, Rejected
 from shared.events.billing import LineKind
 from shared.metrics import REGISTRY
-from shared.migrate import OWNER
 from shared.testing import ServiceHarness
 from tests.integration.ledger_writer.reading import count, read_chain
 from tests.invoices import ISSUED, numbered

@@ -9,7 +9,7 @@ from services.metrics_extractor.main import SERVICE
 from services.metrics_extractor.store.tables import METADATA
 from shared import db
 from shared.clock import FixedClock
-from shared.migrate import OWNER
+from shared.db import OWNER
 from shared.settings import Settings
 from shared.testing import ServiceHarness, service_harness
 from tests.unit.metrics_extractor.builders import LATER, cost_rate, entity

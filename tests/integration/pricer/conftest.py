@@ -11,7 +11,7 @@ from services.pricer.main import SERVICE
 from services.pricer.store.tables import METADATA
 from shared import db
 from shared.clock import FixedClock
-from shared.migrate import OWNER
+from shared.db import OWNER
 from shared.settings import Settings
 from shared.testing import ServiceHarness, service_harness
 

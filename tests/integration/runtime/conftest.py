@@ -12,10 +12,11 @@ from sqlalchemy import text
 from shared import db, kafka
 from shared.clock import Clock, SystemClock, monotonic
 from shared.codec.codec import Codec
+from shared.db import OWNER
 from shared.dead_letters import DeadLetter, Filter, find_in
 from shared.events.base import Event
 from shared.identity import key_of, topic_of
-from shared.migrate import OWNER, bring_up
+from shared.migrate import bring_up
 from shared.producer import publish
 from shared.runtime.loop import ConsumerLoop
 from shared.runtime.relay import Relay

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.auditor.domain.books import Side
-from services.auditor.domain.deliveries import Delivery, Stored
+from services.auditor.domain.deliveries import Stored
 from services.auditor.domain.facts import InvoiceKey, JobKey
 from services.auditor.domain.jobs import Extraction
 from services.auditor.domain.numbers import Series
@@ -23,7 +23,7 @@ from shared.events.billing import (
     ReviewRequested,
 )
 from shared.events.collections import ReminderDue
-from shared.events.delivery import DocumentDelivered
+from shared.events.delivery import DocumentDelivered, DocumentFailed
 from shared.events.payments import PaymentApplied
 from shared.events.production import JobCompleted, MetricsExtracted, Quality, QualityDecided
 from shared.identity import message_id, topic_of
@@ -131,7 +131,7 @@ def published(kind: type[Any], **changes: Any) -> Breach:  # noqa: ANN401
 BREACHES: list[tuple[str, Breach]] = [
     ("unreadable records are dead letters", lambda w: w.raw.append(unreadable(JobCompleted))),
     ("every record has its effect", unapplied),
-    ("every job has one outcome", lambda w: w.jobs.update(accepted=frozenset())),
+    ("only released jobs are invoiced", lambda w: w.jobs.update(accepted=frozenset())),
     (
         "every job has one outcome",
         lambda w: w.jobs.update(extractions={JOB: Extraction(1, "not_billable", "run-aborted")}),
@@ -277,9 +277,9 @@ def test_an_invoice_that_the_ledger_holds_is_neither_posted_nor_open() -> None:
     for kind in (EntryPosted, EntryPosted, InvoicePosted):
         world.replace(kind, None)
     world.journal.clear()
-    empty: dict[str, Any] = dict.fromkeys(("heads", "posted", "open_items", "applications"), {})
-    nothing = {KEY: Settled(Decimal(0), Decimal(0))}
-    world.tables |= {**empty, "balances": {"notifier": nothing}}
+    for table in ("heads", "posted", "open_items", "applications"):
+        world.tables[table] = {}
+    world.tables["balances"] = {"notifier": {KEY: Settled(Decimal(0), Decimal(0))}}
     world.held.append(held_of(world.first(InvoiceIssued), "ledger_writer", "dead", "totals-differ"))
     assert world.broken() == {}
 
@@ -345,12 +345,22 @@ def test_a_credit_note_lowers_what_is_open_and_needs_its_own_posting() -> None:
     }
 
 
-def test_a_failed_delivery_is_told_as_failed() -> None:
+def test_a_delivery_on_its_way_is_not_told_yet() -> None:
     world = sound()
-    known: Delivery = next(iter(world.tables["deliveries"].values()))
     delivery(world, state="pending")
     world.replace(DocumentDelivered, None)
-    assert world.broken() == {}, known
+    assert world.broken() == {}
+
+
+def test_a_delivery_that_failed_for_good_is_told_so() -> None:
+    world = sound()
+    known = world.first(DocumentDelivered)
+    delivery(world, state="failed")
+    failed = DocumentFailed(
+        **known.model_dump(exclude={"delivered_at"}), failed_at=NOW, code="no", reason="no"
+    )
+    world.replace(DocumentDelivered, failed)
+    assert world.broken() == {}
 
 
 def test_there_may_be_no_mail_sink() -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,13 @@ SHA = sha256(PDF).hexdigest()
 COMPLETED_AT = datetime(2026, 2, 13, 15, tzinfo=UTC)
 
 
+@cache
+def decoder() -> Decoder:
+    """The auditor's decoder."""
+    return Decoder(wanted(), None)
+
+
+@cache
 def reference(number: str) -> str:
     """The payment reference of an invoice number, by the standard library for such numbers."""
     body = number.replace("-", "")
@@ -242,7 +250,7 @@ class World:
 
 def records(events: list[Event]) -> list[Seen]:
     """`events` as the topics hand them out, encoded by the codec and decoded by the auditor."""
-    codec, decoder = Codec(), Decoder(wanted(), None)
+    codec = Codec()
     found = []
     for offset, event in enumerate(events):
         topic = topic_of(event)
@@ -255,7 +263,7 @@ def records(events: list[Event]) -> list[Seen]:
                 at_ms=NOW_MS,
                 message_id=message_id(topic, event),
                 digest=sha256(value).digest(),
-                fields=decoder.decode(topic.name, value),
+                fields=decoder().decode(topic.name, value),
             )
         )
     return found

@@ -44,9 +44,14 @@ class Undecodable(Rejected):
 
 
 class Invalid(Rejected):
-    """The record decodes but a field breaks its contract: the message names field and value."""
+    """The record decodes but a field breaks its contract: the message names field and value.
+
+    `plain` holds the decoded fields by name where decoding came so far: they still say whose fact
+    this is, so that its mended version can take its place.
+    """
 
     stage = "validate"
+    plain: Mapping[str, object] | None = None
 
 
 class WaitFor(ColophonError):

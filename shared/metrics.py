@@ -6,9 +6,16 @@ the exposition of each service to this list.
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 
 REGISTRY: Final = CollectorRegistry()
+disable_created_metrics()  # type: ignore[no-untyped-call]  # one name, one series
 
 _SECONDS = (
     0.005,

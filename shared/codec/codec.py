@@ -52,17 +52,15 @@ class Codec:
         """The event in a record value of `topic`.
 
         Raises `Undecodable` (framing, schema or bytes), `Invalid` (a field, named with its value),
-        `Transient` (the registry does not answer).
+        `Transient` (the registry does not answer). An `Invalid` carries the decoded fields.
         """
         ref, start = unframe(value)
         plain = self._read(topic, ref, value, start)
-        convert = wire_of(topic.event).decode
         try:
-            event = topic.event.model_validate(convert(plain) if convert else plain, strict=False)
-        except ValidationError as error:
-            raise _invalid(error) from error
-        check_amounts(event)
-        return event
+            return _event(topic, plain)
+        except Invalid as invalid:
+            invalid.plain = plain
+            raise
 
     def _read(self, topic: Topic, ref: SchemaRef, value: bytes, start: int) -> Any:  # noqa: ANN401 -- fastavro's plain form
         writer = self._writer_schema(topic, ref)
@@ -115,6 +113,17 @@ class Codec:
         if self._registry is None:
             return Fingerprint(schema.fingerprint)
         return RegistryId(self._registry.id_of(schema))
+
+
+def _event(topic: Topic, plain: dict[str, Any]) -> Event:
+    """The event of decoded fields, each converted in place."""
+    convert = wire_of(topic.event).decode
+    try:
+        event = topic.event.model_validate(convert(plain) if convert else plain, strict=False)
+    except ValidationError as error:
+        raise _invalid(error) from error
+    check_amounts(event)
+    return event
 
 
 @cache

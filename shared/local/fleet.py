@@ -98,7 +98,7 @@ class Fleet:
         """SIGKILL: no chance to finish anything."""
         child = self.children.pop(name)
         child.process.kill()
-        child.process.wait()
+        _wait(child)
 
     def stop(self) -> Sequence[int]:
         """Ask all to stop, wait, and return their exit codes; what hangs is killed."""
@@ -110,8 +110,9 @@ class Fleet:
 
 
 def _wait(child: Child) -> int:
-    try:
-        return child.process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        child.process.kill()
-        return child.process.wait()
+    with child.process as process:  # closes our end of its standard input
+        try:
+            return process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()

@@ -15,7 +15,6 @@ from shared.events.accounting import InvoicePosted
 from shared.events.base import Event
 from shared.events.billing import CreditNoteIssued, InvoiceIssued
 from shared.events.payments import PaymentApplied
-from shared.topology import BY_EVENT
 
 LEDGER: Final = "ledger_writer"
 
@@ -211,18 +210,17 @@ def settlements(
 ) -> defaultdict[InvoiceKey, Settled]:
     """What is paid and credited on each invoice by the topics, less what `service` holds."""
     found: defaultdict[InvoiceKey, Settled] = defaultdict(lambda: NOTHING)
-    topic = BY_EVENT[PaymentApplied]
+    topic = topic_of(PaymentApplied)
     for which, payment in payments.items():
-        if not applied.held_instead(service, topic.name, payment.message_id, NOWHERE):
+        if not applied.held_instead(service, topic, payment.message_id, NOWHERE):
             key = InvoiceKey(which.legal_entity_id, which.invoice_id)
             paid, credited = found[key]
             found[key] = Settled(paid + payment.amount, credited)
-    if service in BY_EVENT[CreditNoteIssued].consumers:
-        for note in issued.values():
-            if note.document_type != INVOICE and not _is_held(applied, note, service):
-                key = InvoiceKey(note.legal_entity_id, note.invoice_id)
-                paid, credited = found[key]
-                found[key] = Settled(paid, credited + note.gross_total)
+    for note in issued.values():
+        if note.document_type != INVOICE and not _is_held(applied, note, service):
+            key = InvoiceKey(note.legal_entity_id, note.invoice_id)
+            paid, credited = found[key]
+            found[key] = Settled(paid, credited + note.gross_total)
     return found
 
 

@@ -11,9 +11,12 @@ import pytest
 from services.auditor.domain.books import Side
 from services.auditor.domain.deliveries import Stored
 from services.auditor.domain.facts import InvoiceKey, JobKey
+from services.auditor.domain.figures import totals_add_up
+from services.auditor.domain.held import Applied
 from services.auditor.domain.jobs import Extraction
 from services.auditor.domain.numbers import Series
 from services.auditor.domain.postings import Application, OpenItem, Settled
+from services.auditor.domain.records import Records
 from shared.events.accounting import EntryPosted, InvoicePosted
 from shared.events.billing import (
     DocumentRendered,
@@ -37,6 +40,7 @@ from tests.unit.auditor.world import (
     held_of,
     issued,
     priced,
+    records,
     reminder,
     rendered,
     sound,
@@ -151,6 +155,7 @@ BREACHES: list[tuple[str, Breach]] = [
     ("tax is half up", lambda w: on_line(w, InvoiceIssued, tax_category="AE")),
     ("totals add up", lambda w: amended(w, gross_total=Decimal("1223.09"))),
     ("totals add up", lambda w: amended(w, tax_total=Decimal("195.29"))),
+    ("tax is half up", lambda w: amended(w, taxes=issued().taxes * 2)),
     ("numbers are written as counted", lambda w: amended(w, invoice_number="R-2026-1")),
     ("references check", lambda w: amended(w, payment_reference="RF00R2026000001")),
     ("references check", lambda w: amended(w, payment_reference="RF18539007547034")),
@@ -424,3 +429,58 @@ def test_a_document_rendered_without_its_invoice_is_not_delivered_but_found() ->
     world.events.append(rendered(issued(8)))
     assert "live invoices are delivered" not in world.broken()
     assert "invoices are rendered" in world.broken()
+
+
+def test_a_facts_identity_is_asked_of_events_alone() -> None:
+    with pytest.raises(ValueError, match="no event"):
+        unreadable(JobCompleted).identity  # noqa: B018 - asking is what raises
+
+
+def test_places_that_differ_are_named_for_reading_in_full() -> None:
+    folded = Records(Applied({}, ()))
+    job = completed(issued())
+    first, other = again(job, offset=1), again(job, b"other bytes", offset=2)
+    assert [folded.take(first), folded.take(other)] == [True, False]
+    assert folded.places_that_differ() == [first.place, other.place]
+
+
+def test_a_payment_that_the_ledger_holds_is_neither_posted_nor_paid() -> None:
+    # Given a payment that waits in the ledger, which knows the invoice alone
+    world = sound()
+    money = world.first(PaymentApplied)
+    world.unapplied.add(("ledger_writer", message_id(topic_of(money), money)))
+    world.held.append(held_of(money, "ledger_writer", "waiting", "invoice 1"))
+    world.tables["applications"] = {}
+    world.journal.pop()
+    world.replace(EntryPosted, None, place=1)
+    entry = world.journal[0]
+    gross = issued().gross_total
+    none = Decimal(0)
+    world.tables["heads"] = {"DE01": (1, entry.hash)}
+    world.tables["open_items"] = {KEY: OpenItem("EUR", gross, none, none, gross)}
+    assert world.broken() == {}
+
+
+def test_nothing_is_sent_for_what_is_older_than_going_live() -> None:
+    # Given an invoice of before, without delivery and reminder
+    world = sound()
+    amended(world, live=False)
+    world.tables["deliveries"] = {}
+    world.files["copies"] = {}
+    world.replace(DocumentDelivered, None)
+    world.replace(ReminderDue, None)
+    world.tables["reminders"] = {(KEY, 1): True}
+    assert world.broken() == {}
+
+
+def test_stages_on_later_days_follow_each_other() -> None:
+    world = sound()
+    world.events.append(reminder(issued(), 2))
+    world.tables["reminders"] = {(KEY, 1): False, (KEY, 2): False}
+    assert world.broken() == {}
+
+
+def test_totals_finer_than_the_currency_are_found_where_a_codec_let_them_pass() -> None:
+    said = {**records([issued()])[0].fields, "currency": "JPY"}
+    found = [finding.subject for finding in totals_add_up(said, "invoice", "the topic")]
+    assert found == ["invoice, net_total", "invoice, tax_total", "invoice, gross_total"]

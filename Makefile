@@ -86,5 +86,5 @@ $(DEPENDENCIES): requirements.lock
 	@touch $@
 
 $(PROJECT): $(DEPENDENCIES) pyproject.toml
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

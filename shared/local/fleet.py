@@ -20,7 +20,7 @@ from shared.local.errors import LocalStackError
 from shared.local.ports import free_port
 from shared.settings import Settings
 
-READY_S: Final = 60.0
+READY_S: Final = 180.0
 STOP_S: Final = 12.0
 _POLL_S = 0.1
 _LINES_SHOWN = 6

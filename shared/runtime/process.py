@@ -107,6 +107,9 @@ def run_service(spec: ServiceSpec) -> NoReturn:
     except ColophonError as error:
         logger().error("stopped", reason=str(error), exc_info=error)
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001 -- logged; whoever runs us starts us again
+        logger().critical("crashed", exc_info=error)
+        os._exit(1)  # the Kafka client's threads could keep a broken process alive
     sys.exit(0)
 
 

@@ -15,7 +15,9 @@ from sqlalchemy import Connection, text
 from shared import db
 from shared.codec.codec import Codec
 from shared.db import OPERATOR
-from shared.errors import Rejected
+from shared.errors import Invalid, Rejected
+from shared.events.base import Event
+from shared.identity import key_of, topic_of
 from shared.settings import Settings
 from shared.topology import BY_NAME, consumers
 
@@ -36,14 +38,14 @@ _SHOW = text(
     "SELECT key, value, mended_value, headers, stacktrace, decision, decided_by, decided_at,"
     " decision_reason, topic FROM held_record WHERE dead_letter_id = :id"
 )
+_READY = text(
+    "UPDATE held_key k SET ready = true FROM held_record r WHERE r.dead_letter_id = ANY(:ids)"
+    " AND r.state = 'dead' AND r.decision IS NULL AND k.topic = r.topic AND k.lane = r.lane"
+)
 _DECIDE = text(
     "UPDATE held_record SET decision = :decision, decided_by = :who, decided_at = now(),"
-    " decision_reason = :why WHERE dead_letter_id = ANY(:ids) AND state = 'dead'"
-    " AND decision IS NULL RETURNING topic, lane"
-)
-_READY = text(
-    "UPDATE held_key k SET ready = true FROM unnest(CAST(:topics AS text[]),"
-    " CAST(:lanes AS bytea[])) AS l(topic, lane) WHERE k.topic = l.topic AND k.lane = l.lane"
+    " decision_reason = :why, mended_value = coalesce(:value, mended_value)"
+    " WHERE dead_letter_id = ANY(:ids) AND state = 'dead' AND decision IS NULL"
 )
 _OPEN: Final = ("dead",)
 _EVERY: Final = ("dead", "replayed", "discarded", "superseded")
@@ -124,15 +126,39 @@ def decide(
     return done
 
 
+def mend(settings: Settings, letter: DeadLetter, event: Event, who: str, why: str) -> int:
+    """Replay `letter` with `event` in place of its value; both values are kept.
+
+    Returns 1, or 0 when it was decided before. Raises `Invalid` when `event` is not of the same
+    topic and key, so that it would land elsewhere in the order.
+    """
+    topic = BY_NAME[letter.topic]
+    if topic_of(event) is not topic or key_of(topic, event) != letter.key:
+        raise Invalid(
+            "key-mismatch",
+            "a mended record keeps the topic and the key of the broken one",
+            key=letter.key,
+            wanted=key_of(topic_of(event), event),
+        )
+    value = Codec().encode(event)
+    with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
+        return _decide(connection, [letter.id], "replay", who, why, value)
+
+
 def _decide(
-    connection: Connection, ids: Iterable[UUID], decision: Decision, who: str, why: str
+    connection: Connection,
+    ids: Iterable[UUID],
+    decision: Decision,
+    who: str,
+    why: str,
+    value: bytes | None = None,
 ) -> int:
-    rows = connection.execute(
-        _DECIDE, {"ids": list(ids), "decision": decision, "who": who, "why": why}
-    ).all()
-    lanes = {"topics": [row.topic for row in rows], "lanes": [row.lane for row in rows]}
-    connection.execute(_READY, lanes)
-    return len(rows)
+    """The keys are locked first, as the service locks them."""
+    connection.execute(_READY, {"ids": list(ids)})
+    done = connection.execute(
+        _DECIDE, {"ids": list(ids), "decision": decision, "who": who, "why": why, "value": value}
+    )
+    return done.rowcount
 
 
 def _services(wanted: Filter) -> list[str]:

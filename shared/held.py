@@ -29,9 +29,15 @@ _SHARE = text(
     " ORDER BY 1, 2 FOR SHARE OF k"
 )
 _HEADS = text(
-    "SELECT DISTINCT ON (r.topic, r.lane) r.id, r.topic, r.lane, r.state, r.message_id, r.revision"
+    "SELECT DISTINCT ON (r.topic, r.lane) r.id, r.topic, r.lane, r.message_id, r.revision,"
+    " CASE WHEN r.decision IS NULL THEN r.state ELSE 'decided' END AS state"
     f" FROM held_record r JOIN {_LANES} USING (topic, lane) WHERE {_OPEN}"
     " ORDER BY r.topic, r.lane, r.id"
+)
+_FULL = text(
+    f"SELECT l.topic, l.lane FROM {_LANES} WHERE :limit <= (SELECT count(*) FROM"
+    " (SELECT FROM held_record r WHERE r.topic = l.topic AND r.lane = l.lane"
+    " AND r.state = 'parked' LIMIT :limit) q)"
 )
 _HOLD = text(
     f"INSERT INTO held_key (topic, lane, ready) SELECT l.topic, l.lane, false FROM {_LANES}"
@@ -52,7 +58,9 @@ _CLAIM = text(
 _QUEUE = text(
     "SELECT q.* FROM (SELECT r.id, r.topic, r.lane, r.state, r.partition, r.position,"
     " r.timestamp_ms, r.key, r.value, r.headers, r.attempts, r.decision, r.mended_value,"
-    " r.deadline_at, r.fact_kind, row_number() OVER (PARTITION BY r.topic, r.lane ORDER BY r.id) n"
+    " r.deadline_at, r.first_failed_at, r.dead_letter_id,"
+    " r.replay_count + (r.decision IS NOT NULL)::int AS replays,"
+    " row_number() OVER (PARTITION BY r.topic, r.lane ORDER BY r.id) AS n"
     f" FROM held_record r JOIN {_LANES} USING (topic, lane) WHERE {_OPEN}) q"
     " WHERE q.n <= :limit ORDER BY q.topic, q.lane, q.id"
 )
@@ -69,9 +77,10 @@ _MEND = text(
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:values AS bytea[]), CAST(:reasons AS text[]))"
     " AS u(id, value, reason) WHERE r.id = u.id"
 )
-_AWAIT = text(
-    "INSERT INTO awaited (kind, key, arrived) SELECT kind, key, :arrived"
-    " FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS u(kind, key)"
+_MEET = text(
+    "INSERT INTO awaited (kind, key, arrived) SELECT kind, key, arrived FROM"
+    " unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:arrived AS boolean[]))"
+    " AS u(kind, key, arrived)"
     " ON CONFLICT (kind, key) DO UPDATE SET arrived = awaited.arrived OR excluded.arrived"
     " RETURNING kind, key, arrived"
 )
@@ -94,14 +103,26 @@ _WAKE_MISSED = text(
 
 @dataclass(frozen=True)
 class Head:
-    """The first record of a held lane: what the others queue behind."""
+    """The first record of a held lane: what the others queue behind.
 
-    id: int
-    topic: str
-    lane: bytes
+    `state` is "dead" only as long as nothing has been decided about it; `id` is None while the
+    row is not stored.
+    """
+
+    id: int | None
     state: str
     message_id: UUID | None
     revision: int | None
+
+    def is_mended_by(self, arrival: Arrival) -> bool:
+        """Whether `arrival` is the same fact, sound."""
+        is_same = self.message_id is not None and arrival.message_id == self.message_id
+        return self.state == "dead" and arrival.is_sound and is_same
+
+    def is_superseded_by(self, arrival: Arrival) -> bool:
+        """Whether `arrival` is a newer revision, sound, of a topic that declares one."""
+        is_newer = self.revision is not None and (arrival.revision or 0) > self.revision
+        return self.state == "dead" and arrival.is_sound and is_newer
 
 
 @dataclass(frozen=True)
@@ -139,7 +160,8 @@ _FATE = tuple(n for n in _NAMES if n not in ("key", "value", "headers", "timesta
 _REFATE = text(
     "UPDATE held_record r SET state = u.state, lane = u.lane, fact_kind = u.fact_kind,"
     " fact_key = u.fact_key,"
-    " deadline_at = coalesce(r.deadline_at, u.deadline_at), dead_letter_id = u.dead_letter_id,"
+    " deadline_at = coalesce(r.deadline_at, u.deadline_at),"
+    " dead_letter_id = coalesce(u.dead_letter_id, r.dead_letter_id),"
     " message_id = u.message_id, revision = u.revision, stage = u.stage, code = u.code,"
     " error_class = u.error_class, message = u.message, stacktrace = u.stacktrace,"
     " attempts = r.attempts + u.attempts, failed_at = u.failed_at,"
@@ -159,13 +181,19 @@ _REFATE = text(
 
 @dataclass(frozen=True)
 class Queued:
-    """A held record taken up again, with what was decided about it."""
+    """A held record taken up again, with its history and what was decided about it.
+
+    `replays` counts this time too; `was_dead` says that it is or once was a dead letter.
+    """
 
     record: Record
     lane: bytes
     state: str
     attempts: int
+    replays: int
+    first_failed_at: datetime | None
     decision: str | None
+    was_dead: bool
     overdue: bool
 
 
@@ -178,11 +206,25 @@ def shared_lanes(connection: Connection, lanes: Iterable[Lane]) -> dict[Lane, He
     """The lanes of `lanes` that are held, with their heads; they stay held until we commit."""
     parameters = _lanes(lanes)
     found = [(row.topic, bytes(row.lane)) for row in connection.execute(_SHARE, parameters)]
-    if not found:
-        return {}
-    rows = connection.execute(_HEADS, _lanes(found))
-    heads = [Head(r.id, r.topic, bytes(r.lane), r.state, r.message_id, r.revision) for r in rows]
-    return {(head.topic, head.lane): head for head in heads}
+    return heads(connection, found) if found else {}
+
+
+def heads(connection: Connection, lanes: Iterable[Lane]) -> dict[Lane, Head]:
+    """The first open record of each of `lanes`."""
+    rows = connection.execute(_HEADS, _lanes(lanes))
+    return {
+        (row.topic, bytes(row.lane)): Head(row.id, row.state, row.message_id, row.revision)
+        for row in rows
+    }
+
+
+def full_lanes(connection: Connection, lanes: Iterable[Lane], limit: int) -> set[Lane]:
+    """Those of `lanes` in which `limit` records or more are parked."""
+    parameters = _lanes(lanes)
+    if not parameters["topics"]:
+        return set()
+    rows = connection.execute(_FULL, {**parameters, "limit": limit})
+    return {(row.topic, bytes(row.lane)) for row in rows}
 
 
 def insert(connection: Connection, rows: Sequence[Held]) -> None:
@@ -241,10 +283,13 @@ def queue(connection: Connection, lanes: Iterable[Lane], limit: int, now: dateti
                 headers=headers_from(row.headers),
                 held_id=row.id,
             ),
-            bytes(row.lane),
-            row.state,
-            row.attempts,
-            row.decision,
+            lane=bytes(row.lane),
+            state=row.state,
+            attempts=row.attempts,
+            replays=row.replays,
+            first_failed_at=row.first_failed_at,
+            decision=row.decision,
+            was_dead=row.dead_letter_id is not None,
             overdue=row.deadline_at is not None and row.deadline_at <= now,
         )
         for row in rows
@@ -277,29 +322,32 @@ def mend(connection: Connection, mended: Sequence[tuple[int, Arrival]]) -> None:
         )
 
 
-def await_facts(connection: Connection, facts: Iterable[Fact]) -> set[Fact]:
-    """Meet at `facts` as a waiter; those returned have arrived meanwhile."""
-    return _meet(connection, facts, arrived=False)
+def meet(connection: Connection, waits: Iterable[Fact], facts: Iterable[Fact]) -> set[Fact]:
+    """Meet at facts, as the waiter and as the arrival; those returned have arrived.
+
+    All in one statement, in order: two transactions that each bring what the other waits for
+    would otherwise lock them crosswise.
+    """
+    met = dict.fromkeys(waits, False) | dict.fromkeys(facts, True)
+    if not met:
+        return set()
+    ordered = sorted(met, key=lambda fact: (fact.kind, fact.key))
+    arrived = [met[fact] for fact in ordered]
+    rows = connection.execute(_MEET, {**_pairs(ordered), "arrived": arrived})
+    return {Fact(row.kind, row.key) for row in rows if row.arrived}
 
 
-def announce(connection: Connection, facts: Iterable[Fact]) -> None:
-    """Meet at `facts` as the arrival, and wake whoever waits for one."""
-    if met := _meet(connection, facts, arrived=True):
-        connection.execute(_WAKE_WAITERS, _pairs(met))
+def wake_waiters(connection: Connection, facts: Iterable[Fact]) -> None:
+    """Wake whoever waits for one of `facts`; after `meet`, so that none is missed."""
+    parameters = _pairs(facts)
+    if parameters["kinds"]:
+        connection.execute(_WAKE_WAITERS, parameters)
 
 
 def wake_overdue(connection: Connection, now: datetime) -> int:
     """Take up what has waited past its deadline, and whatever missed its call (there is none)."""
     overdue = connection.execute(_WAKE_OVERDUE, {"now": now}).rowcount
     return overdue + connection.execute(_WAKE_MISSED).rowcount
-
-
-def _meet(connection: Connection, facts: Iterable[Fact], *, arrived: bool) -> set[Fact]:
-    parameters = _pairs(facts)
-    if not parameters["kinds"]:
-        return set()
-    rows = connection.execute(_AWAIT, {**parameters, "arrived": arrived})
-    return {Fact(row.kind, row.key) for row in rows if row.arrived}
 
 
 def _pairs(facts: Iterable[Fact]) -> dict[str, list[str]]:

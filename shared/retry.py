@@ -2,14 +2,19 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import Final
 
 import psycopg
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import Transient
 
+LIMITS: Final = frozenset({"transaction-limit", "statement-timeout"})
+"""The reasons that speak of too much work in one transaction."""
+
 _DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError)
+_LOST_CONNECTION = (InvalidRequestError, PendingRollbackError)  # their subclasses are bugs
 
 
 @dataclass
@@ -38,11 +43,12 @@ def transient_reason(error: BaseException) -> str | None:
         return error.reason
     if isinstance(error, PoolTimeout):
         return "database-pool"
-    if isinstance(error, InvalidRequestError):
+    if type(error) in _LOST_CONNECTION:
         return "database-connection"
     if isinstance(error, DBAPIError):
-        return _database_reason(error)
-    return None
+        is_lost = error.connection_invalidated
+        return _database_reason(error.orig) or ("database-connection" if is_lost else None)
+    return _database_reason(error)
 
 
 def is_data_error(error: BaseException) -> bool:
@@ -57,11 +63,10 @@ _REASONS = (
     (psycopg.errors.QueryCanceled, "statement-timeout"),
     (psycopg.errors.IdleInTransactionSessionTimeout, "transaction-limit"),
     (psycopg.OperationalError, "database-connection"),
+    (psycopg.InterfaceError, "database-connection"),
 )
 
 
-def _database_reason(error: DBAPIError) -> str | None:
-    for kind, reason in _REASONS:
-        if isinstance(error.orig, kind):
-            return reason
-    return "database-connection" if error.connection_invalidated else None
+def _database_reason(error: BaseException | None) -> str | None:
+    """The driver's own error; COPY raises it as it is."""
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), None)

@@ -3,17 +3,20 @@
 import getpass
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from shared.cli.servers import servers
-from shared.dead_letters import DeadLetter, Decision, Filter, content, decide, find
+from shared.dead_letters import DeadLetter, Decision, Filter, content, decide, find, mend
 from shared.errors import ConfigurationError
 from shared.settings import Settings
+from shared.topology import BY_NAME
 
 app = typer.Typer(help="Dead letters: what failed, why, and what to do.", no_args_is_help=True)
 
@@ -83,9 +86,15 @@ def replay(
     topic: Topic = None,
     key: Key = None,
     code: Code = None,
+    value: Annotated[
+        Path | None, typer.Option("--value", help="The corrected event as JSON, for one id.")
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Let the service try dead letters again, in their keys' order."""
+    if value is not None:
+        _mend(ids, value, why)
+        return
     _decide("replay", ids, Filter(service, topic, key, code), why, dry_run=dry_run)
 
 
@@ -118,6 +127,21 @@ def _decide(
         return
     done = decide(settings, letters, decision, getpass.getuser(), why)
     typer.echo(f"{decision}: {done} of {len(letters)} dead letters")
+
+
+def _mend(ids: list[UUID] | None, file: Path, why: str) -> None:
+    if not ids or len(ids) > 1:
+        msg = "--value corrects one dead letter: name it by its id"
+        raise ConfigurationError(msg)
+    settings = servers()
+    (letter,) = _chosen(settings, ids, Filter())
+    try:
+        event = BY_NAME[letter.topic].event.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        msg = f"{file} is no event of {letter.topic}: {error}"
+        raise ConfigurationError(msg) from error
+    done = mend(settings, letter, event, getpass.getuser(), why)
+    typer.echo(f"replay: {done} of 1 dead letters, mended")
 
 
 def _chosen(settings: Settings, ids: list[UUID] | None, wanted: Filter) -> list[DeadLetter]:

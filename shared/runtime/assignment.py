@@ -5,7 +5,7 @@ Kafka's committed offsets. So they only take note, paused; `claim` does the rest
 """
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -18,19 +18,25 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from sqlalchemy import Connection
 
 from shared import kafka
-from shared.clock import monotonic
+from shared.clock import monotonic, system_now
 from shared.errors import ConfigurationError, Transient
+from shared.logging import logger
 from shared.metrics import (
     CONSUMER_FENCED,
     CONSUMER_LAG_RECORDS,
+    CONSUMER_LAG_SECONDS,
     CONSUMER_PAUSED_PARTITIONS,
     CONSUMER_REBALANCES,
 )
 from shared.runtime import fence
 from shared.runtime.fence import Claim, Partition
+from shared.runtime.records import Record
 from shared.settings import Settings
 
+CALLBACK_MAX_S = 15.0
 _ADMIN_TIMEOUT_S = 10.0
+_ANSWER_MAX_S = 2.0
+_ANSWER_KEPT_S = 1.0
 _COMMIT_EVERY_S = 1.0
 
 
@@ -38,7 +44,7 @@ class Assignment:
     """The partitions of one consumer instance, their claims, and what is paused and why."""
 
     def __init__(self, settings: Settings, service: str, topics: Iterable[str]) -> None:
-        self._service = service
+        self._settings, self._service = settings, service
         self._topics = sorted(topics)
         self._owner = f"{service}@{socket.gethostname()}"
         self._admin = AdminClient(kafka.client(settings))
@@ -47,21 +53,43 @@ class Assignment:
         self._committed: dict[Partition, int] = {}
         self._committed_at = 0.0
         self._at_end: dict[Partition, int] = {}
+        self._times_ms: dict[Partition, int] = {}
+        self._answered, self._asked_at = True, 0.0
         self.claims: dict[Partition, Claim] = {}
         self.was_called = False
-        self.before_revoke: Callable[[frozenset[Partition]], None] = lambda _: None
-        self.consumer = Consumer(kafka.consumer(settings, service))
-        self.consumer.subscribe(
-            self._topics,
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        self.after_drop: Callable[[frozenset[Partition]], None] = lambda _: None
+        self.consumer = self._subscribed()
 
     @property
     def is_claimed(self) -> bool:
         """Whether every partition that Kafka assigned is claimed in the database too."""
         return self.was_called and not self._unclaimed
+
+    def insist(self) -> None:
+        """Subscribe anew where Kafka has not called back for a while: it may have lost the first.
+
+        A call with no partitions counts: whoever stands by is ready.
+        """
+        if not self.was_called and monotonic() - self._subscribed_at > CALLBACK_MAX_S:
+            logger().warning("no assignment: subscribing anew", topics=self._topics)
+            self.consumer.close()
+            self.consumer = self._subscribed()
+
+    def broker_answers(self) -> bool:
+        """Whether Kafka answers; asked at most once a second, from any thread."""
+        if monotonic() - self._asked_at > _ANSWER_KEPT_S:
+            try:
+                self._admin.list_topics(self._topics[0], timeout=_ANSWER_MAX_S)
+                self._answered = True
+            except KafkaException:
+                self._answered = False
+            self._asked_at = monotonic()
+        return self._answered
+
+    def note_times(self, records: Sequence[Record]) -> None:
+        """These were consumed: how old the last of each partition is, tells the lag in time."""
+        for record in records:
+            self._times_ms[record.topic.name, record.partition] = record.timestamp_ms
 
     def at_end(self, place: Partition, offset: int) -> None:
         """Everything before `offset`, the end of `place`, was delivered; gaps are markers."""
@@ -81,9 +109,9 @@ class Assignment:
         """Go on at the claimed offsets; what was revoked meanwhile is left alone."""
         for place, claim in claims.items():
             if place in self._unclaimed:
+                self._seek(place, claim.next_offset)
                 self._unclaimed.discard(place)
                 self.claims[place] = claim
-                self.consumer.seek(TopicPartition(*place, claim.next_offset))
                 self.resume([place], "unclaimed")
 
     def pause(self, places: Iterable[Partition], reason: str) -> None:
@@ -112,7 +140,8 @@ class Assignment:
 
     def rewind(self, place: Partition) -> None:
         """Read `place` again from where the database says."""
-        self.consumer.seek(TopicPartition(*place, self.claims[place].next_offset))
+        self._at_end.pop(place, None)
+        self._seek(place, self.claims[place].next_offset)
 
     def lose(self, places: Iterable[Partition]) -> None:
         """The fence says that these are another's; Kafka will say so too."""
@@ -121,13 +150,18 @@ class Assignment:
                 CONSUMER_FENCED.labels(self._service).inc()
 
     def commit(self, *, wait: bool) -> None:
-        """Copy our offsets to Kafka for the lag tools: now and then, or at once to `wait`."""
+        """Copy our offsets to Kafka for the lag tools: now and then, or at once to `wait`.
+
+        Without a broker the client would wait for 45 s, so then there is no last copy.
+        """
         reached = {
             place: max(claim.next_offset, self._at_end.get(place, 0))
             for place, claim in self.claims.items()
         }
         due = {p: offset for p, offset in reached.items() if self._committed.get(p) != offset}
         if not due or (not wait and monotonic() - self._committed_at < _COMMIT_EVERY_S):
+            return
+        if wait and not self.broker_answers():
             return
         offsets = [TopicPartition(*place, offset) for place, offset in due.items()]
         try:
@@ -142,16 +176,36 @@ class Assignment:
 
     def show_lag(self) -> None:
         """Set the lag gauges from what the client last heard of each partition's end."""
+        now_ms = system_now().timestamp() * 1000
         for place, claim in self.claims.items():
             _, high = self.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
             reached = max(claim.next_offset, self._at_end.get(place, 0))
             lag = max(0, high - reached)
             CONSUMER_LAG_RECORDS.labels(self._service, *place).set(lag)
+            age_s = (now_ms - self._times_ms.get(place, now_ms)) / 1000
+            CONSUMER_LAG_SECONDS.labels(self._service, *place).set(age_s if lag else 0.0)
 
     def close(self) -> None:
         """Leave the group."""
         self.commit(wait=True)
         self.consumer.close()
+
+    def _subscribed(self) -> Consumer:
+        consumer = Consumer(kafka.consumer(self._settings, self._service))
+        consumer.subscribe(
+            self._topics,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+        self._subscribed_at = monotonic()
+        return consumer
+
+    def _seek(self, place: Partition, offset: int) -> None:
+        try:
+            self.consumer.seek(TopicPartition(*place, offset))
+        except KafkaException as error:
+            raise Transient("kafka", f"{place} cannot be read from {offset}: {error}") from error
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.was_called = True
@@ -165,7 +219,6 @@ class Assignment:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = frozenset((partition.topic, partition.partition) for partition in partitions)
-        self.before_revoke(places)
         self.commit(wait=True)
         self._drop(places)
         consumer.incremental_unassign(partitions)
@@ -173,18 +226,21 @@ class Assignment:
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = frozenset((partition.topic, partition.partition) for partition in partitions)
-        self.before_revoke(places)
         self._drop(places)
         consumer.incremental_unassign(partitions)
         CONSUMER_REBALANCES.labels(self._service, "lost").inc()
 
-    def _drop(self, places: Iterable[Partition]) -> None:
+    def _drop(self, places: frozenset[Partition]) -> None:
         for place in places:
             self.claims.pop(place, None)
             self._committed.pop(place, None)
             self._unclaimed.discard(place)
             self._paused.pop(place, None)
             self._at_end.pop(place, None)
+            self._times_ms.pop(place, None)
+            for gauge in (CONSUMER_LAG_RECORDS, CONSUMER_LAG_SECONDS):
+                gauge.remove(self._service, *place)
+        self.after_drop(places)
 
     def _show_paused(self, reason: str) -> None:
         count = sum(reason in reasons for reasons in self._paused.values())

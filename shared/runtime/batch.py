@@ -1,35 +1,32 @@
 """One batch inside its transaction: every record to its fate, all effects set-based.
 
-Applied, duplicate, conflict, rejected, waiting or parked; nothing else can happen to a record
-here. A handler's bug and a database's refusal are traced to their record.
+A handler's bug and a database's refusal are traced to their record.
 """
 
-import traceback
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from shared import held, inbox, outbox
-from shared.clock import Clock, system_now
+from shared.clock import Clock
 from shared.codec.codec import Codec
 from shared.errors import ColophonError, Rejected, Transient, WaitFor
 from shared.events.base import Event
-from shared.held import Held, Lane
-from shared.ids import cause_id
+from shared.held import Head, Held, Lane
 from shared.inbox import Applied
+from shared.metrics import CONSUMER_BISECT_ATTEMPTS
 from shared.outbox import Outgoing
 from shared.retry import is_data_error, transient_reason
-from shared.runtime.records import Arrival, headers_json
+from shared.runtime import letters
+from shared.runtime.fence import Partition
+from shared.runtime.outcome import Late, Outcome
+from shared.runtime.records import Arrival
 from shared.runtime.service import Fact, ServiceSpec
 from shared.runtime.watch import Watch
+from shared.settings import Settings
 from shared.store import Store
-from shared.topology import BY_NAME
-
-_TEXT_MAX = 8_000
 
 
 class HandlerFailed(ColophonError):
@@ -41,138 +38,109 @@ class HandlerFailed(ColophonError):
         self.cause = cause
 
 
-@dataclass
-class Outcome:
-    """What became of a batch; written at its end in a fixed number of statements."""
+class TooManyParked(ColophonError):
+    """More than `parked_per_key_max` records of one key queue: decide about its dead letter."""
 
-    applied: list[Arrival] = field(default_factory=list)
-    duplicates: list[Arrival] = field(default_factory=list)
-    dead: list[Arrival] = field(default_factory=list)
-    waiting: list[tuple[Arrival, WaitFor]] = field(default_factory=list)
-    parked: list[Arrival] = field(default_factory=list)
-    mended: list[tuple[int, Arrival]] = field(default_factory=list)
-    superseded: list[int] = field(default_factory=list)
-    outgoing: list[Outgoing] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
-    blocked: set[Lane] = field(default_factory=set)
-    woken: set[Lane] = field(default_factory=set)
-
-    def counts(self) -> Counter[tuple[str, str]]:
-        """How many records of which topic met which fate."""
-        fates = [
-            ("applied", self.applied),
-            ("duplicate", self.duplicates),
-            ("conflict", [arrival for arrival in self.dead if _is_conflict(arrival)]),
-            ("rejected", [arrival for arrival in self.dead if not _is_conflict(arrival)]),
-            ("waiting", [arrival for arrival, _ in self.waiting]),
-            ("parked", [*self.parked, *(arrival for _, arrival in self.mended)]),
-        ]
-        return Counter((a.record.topic.name, fate) for fate, group in fates for a in group)
-
-    def take(self, other: "Outcome") -> None:
-        """Add what became of a part of the batch."""
-        self.applied += other.applied
-        self.duplicates += other.duplicates
-        self.dead += other.dead
-        self.waiting += other.waiting
-        self.parked += other.parked
-        self.outgoing += other.outgoing
-        self.facts += other.facts
-        self.blocked |= other.blocked
+    def __init__(self, places: set[Partition]) -> None:
+        super().__init__(f"too many records of one key are parked in {sorted(places)}")
+        self.places = places
 
 
 class Batch:
-    """Works off one batch on `connection`; the caller began the transaction and will commit it."""
+    """Works off one batch on `connection`; the caller began the transaction and will commit it.
+
+    `taken` holds the rows of the records that come from the held queue, by their id.
+    """
 
     def __init__(
         self,
         spec: ServiceSpec,
+        settings: Settings,
         codec: Codec,
         clock: Clock,
         connection: Connection,
-        *,
-        record_limit_s: float,
         taken: Mapping[int, held.Queued] | None = None,
     ) -> None:
         self._spec = spec
+        self._settings = settings
         self._codec = codec
         self._clock = clock
         self._connection = connection
-        self._record_limit_s = record_limit_s
         self._taken = taken or {}
 
     def live(self, arrivals: Sequence[Arrival]) -> Outcome:
-        """Records from Kafka: those of a held lane queue behind its head, the rest are applied."""
+        """Records from Kafka: those of a held lane queue behind its head, the rest are applied.
+
+        Raises `TooManyParked` where a lane is full, before anything is applied.
+        """
         outcome = Outcome()
-        heads = held.shared_lanes(self._connection, (_lane(arrival) for arrival in arrivals))
-        free = [arrival for arrival in arrivals if _lane(arrival) not in heads]
+        heads = held.shared_lanes(self._connection, (arrival.in_lane for arrival in arrivals))
+        free = [arrival for arrival in arrivals if arrival.in_lane not in heads]
         for arrival in arrivals:
-            if head := heads.get(_lane(arrival)):
-                _divert(outcome, arrival, head)
-        outcome.take(self._apply(free, frozenset()))
+            if arrival.in_lane in heads:
+                outcome.divert(heads, arrival)
+        self._refuse_overflow(outcome)
+        outcome = outcome.then(self._apply(free, Outcome()))
         self._write(outcome)
         return outcome
 
     def taken_up(self, arrivals: Sequence[Arrival]) -> Outcome:
         """Records from the held queue, whose lanes this transaction has locked."""
-        outcome = self._apply(arrivals, frozenset())
+        outcome = self._apply(arrivals, Outcome())
         self._write(outcome)
         return outcome
 
-    def _apply(self, arrivals: Sequence[Arrival], blocked: frozenset[Lane]) -> Outcome:
-        """Apply in order; where the database refuses, halve until the record is found."""
+    def _refuse_overflow(self, outcome: Outcome) -> None:
+        queueing = [arrival for arrival in outcome.parked if arrival.in_lane not in outcome.woken]
+        lanes = {arrival.in_lane for arrival in queueing}
+        full = held.full_lanes(self._connection, lanes, self._settings.parked_per_key_max)
+        if full:
+            records = [arrival.record for arrival in queueing if arrival.in_lane in full]
+            raise TooManyParked({(record.topic.name, record.partition) for record in records})
+
+    def _apply(self, arrivals: Sequence[Arrival], before: Outcome) -> Outcome:
+        """Apply in order, after `before`; where the database refuses, halve to find the record."""
         if not arrivals:
-            return Outcome(blocked=set(blocked))
+            return Outcome()
         savepoint = self._connection.begin_nested()
         try:
-            outcome = self._run(arrivals, blocked)
+            outcome = self._run(arrivals, before)
         except HandlerFailed:
             raise
         except Exception as error:
             if transient_reason(error) or not savepoint.is_active:
                 raise
             savepoint.rollback()
+            CONSUMER_BISECT_ATTEMPTS.labels(self._spec.name).inc()
             if len(arrivals) == 1:
-                return self._refused(arrivals[0], error, blocked)
+                return _refused(arrivals[0], error)
             half = len(arrivals) // 2
-            outcome = self._apply(arrivals[:half], blocked)
-            outcome.take(self._apply(arrivals[half:], frozenset(outcome.blocked)))
-            return outcome
+            first = self._apply(arrivals[:half], before)
+            return first.then(self._apply(arrivals[half:], before.then(first)))
         savepoint.commit()
         return outcome
 
-    def _refused(self, arrival: Arrival, error: Exception, blocked: frozenset[Lane]) -> Outcome:
-        if not is_data_error(error):
-            raise HandlerFailed(arrival, error) from error
-        outcome = Outcome(blocked=set(blocked))
-        cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-        failure = Rejected("database-refused", f"the database refused the values: {cause}")
-        failure.stage = "database"
-        failure.__cause__ = error
-        _bury(outcome, arrival.failed(failure, arrival.attempts))
-        return outcome
-
-    def _run(self, arrivals: Sequence[Arrival], blocked: frozenset[Lane]) -> Outcome:
-        outcome = Outcome(blocked=set(blocked))
-        applied = inbox.known(
-            self._connection, [a.message_id for a in arrivals if a.message_id is not None]
-        )
-        sound = [arrival for arrival in arrivals if arrival.failure is None]
+    def _run(self, arrivals: Sequence[Arrival], before: Outcome) -> Outcome:
+        outcome = Outcome(blocked=dict(before.blocked))
+        applied = self._applied(arrivals, before)
         store = self._spec.store(self._connection)
+        sound = [arrival for arrival in arrivals if arrival.is_sound]
         fresh = [a.event for a in sound if a.event and a.message_id not in applied]
         if fresh:
             store.prefetch(fresh)
         now = self._clock.now()
-        with Watch(self._record_limit_s) as watch:
+        with Watch(self._settings.record_limit_s) as watch:
             for arrival in arrivals:
-                if _lane(arrival) in outcome.blocked:
-                    outcome.parked.append(arrival)
+                if arrival.in_lane in outcome.blocked:
+                    outcome.divert(outcome.blocked, arrival)
                 elif arrival.event is None:
-                    _bury(outcome, arrival)
-                elif before := applied.get(_identity(arrival)):
-                    _repeat(outcome, arrival, before)
+                    # What repeats an applied fact, however broken, need not hold up its key.
+                    is_repeat = arrival.message_id in applied
+                    outcome.bury(arrival.apart() if is_repeat else arrival)
+                elif earlier := applied.get(_identity(arrival)):
+                    outcome.repeat(arrival, earlier)
                 elif arrival.failure is not None:
-                    _bury(outcome, arrival)
+                    outcome.bury(arrival)
                 else:
                     watch.start()
                     self._handle(outcome, arrival, arrival.event, store, now)
@@ -181,6 +149,13 @@ class Batch:
                         applied[_identity(arrival)] = _as_applied(arrival)
         store.flush()
         return outcome
+
+    def _applied(self, arrivals: Sequence[Arrival], before: Outcome) -> dict[UUID | None, Applied]:
+        """Which of these facts have had their effect: committed, or earlier in this batch."""
+        ids = [arrival.message_id for arrival in arrivals if arrival.message_id is not None]
+        applied: dict[UUID | None, Applied] = dict(inbox.known(self._connection, ids).items())
+        applied |= {arrival.message_id: _as_applied(arrival) for arrival in before.applied}
+        return applied
 
     def _handle(
         self, outcome: Outcome, arrival: Arrival, event: Event, store: Store, now: datetime
@@ -191,11 +166,10 @@ class Batch:
             records = [self._outgoing(out, arrival) for out in events]
         except WaitFor as wait:
             store.undo()
-            outcome.waiting.append((arrival, wait))
-            outcome.blocked.add(_lane(arrival))
+            outcome.wait(arrival, wait)
         except Rejected as failure:
             store.undo()
-            _bury(outcome, arrival.failed(failure, arrival.attempts))
+            outcome.bury(arrival.failed(failure, arrival.attempts))
         except Transient:
             raise
         except Exception as error:
@@ -228,8 +202,8 @@ class Batch:
             ) from wait
 
     def _is_overdue(self, arrival: Arrival) -> bool:
-        queued = self._taken.get(arrival.record.held_id or 0)
-        return queued is not None and queued.overdue
+        before = self._before(arrival)
+        return before is not None and before.overdue
 
     def _outgoing(self, event: Event, cause: Arrival) -> Outgoing:
         trace = cause.record.header("traceparent")
@@ -238,29 +212,39 @@ class Batch:
     def _write(self, outcome: Outcome) -> None:
         connection, dead = self._connection, outcome.dead
         inbox.remember(connection, [_as_applied(arrival) for arrival in outcome.applied])
-        arrived = held.await_facts(connection, (Fact(w.kind, w.key) for _, w in outcome.waiting))
-        rows = [*map(_dead_row, dead), *(self._waiting_row(a, w) for a, w in outcome.waiting)]
+        waits = {Fact(wait.kind, wait.key) for _, wait in outcome.waiting}
+        arrived = held.meet(connection, waits, outcome.facts)
+        rows = [*map(letters.row, dead), *(self._waiting_row(a, w) for a, w in outcome.waiting)]
         owners = [*dead, *(arrival for arrival, _ in outcome.waiting)]
         rows += [held.row_of(arrival, "parked") for arrival in outcome.parked]
         owners += outcome.parked
         _store(connection, owners, rows)
-        ended = self._ended(outcome)
-        held.settle(connection, ended | dict.fromkeys(outcome.superseded, "superseded"))
-        done = (a.record.held_id for a in (*outcome.applied, *outcome.duplicates))
-        held.forget(connection, [i for i in done if i is not None and i not in ended])
-        held.mend(connection, outcome.mended)
-        held.hold(connection, (_lane(a) for a in (*dead, *(a for a, _ in outcome.waiting))))
-        outcome.woken |= {_lane(a) for a, w in outcome.waiting if Fact(w.kind, w.key) in arrived}
-        held.announce(connection, outcome.facts)
+        self._close_heads(outcome)
+        held.hold(connection, (a.in_lane for a in (*dead, *(a for a, _ in outcome.waiting))))
+        outcome.woken |= {a.in_lane for a, w in outcome.waiting if Fact(w.kind, w.key) in arrived}
+        held.wake_waiters(connection, outcome.facts)
         held.wake(connection, outcome.woken)
-        outcome.outgoing += [_copy(self._spec.name, a) for a in dead if _publishable(a)]
+        copies = (letters.copy(self._spec.name, a, self._before(a)) for a in dead)
+        outcome.outgoing += [copy for copy in copies if copy is not None]
         outbox.write(connection, outcome.outgoing)
 
-    def _ended(self, outcome: Outcome) -> dict[int, str]:
-        """Dead letters that have had their effect at last; they stay for the audit."""
-        done = [*outcome.applied, *outcome.duplicates]
-        ids = [arrival.record.held_id for arrival in done if arrival.record.held_id is not None]
-        return {i: "replayed" for i in ids if self._taken[i].state == "dead"}
+    def _close_heads(self, outcome: Outcome) -> None:
+        """Dead letters that are ended, replaced or had their effect at last; kept for the audit."""
+        late = [*outcome.mending, *outcome.superseding]
+        fresh = [one.arrival.in_lane for one in late if one.head_id is None]
+        heads = held.heads(self._connection, fresh) if fresh else {}
+        done = [arrival.record.held_id for arrival in (*outcome.applied, *outcome.duplicates)]
+        ended = {i: "replayed" for i in done if i is not None and self._taken[i].was_dead}
+        ended |= {_head_id(one, heads): "superseded" for one in outcome.superseding}
+        held.settle(self._connection, ended)
+        moved = [one.arrival.record.held_id for one in outcome.mending]
+        gone = [i for i in (*done, *moved) if i is not None and i not in ended]
+        held.forget(self._connection, gone)
+        mended = [(_head_id(one, heads), one.arrival) for one in outcome.mending]
+        held.mend(self._connection, mended)
+
+    def _before(self, arrival: Arrival) -> held.Queued | None:
+        return self._taken.get(arrival.record.held_id or 0)
 
     def _waiting_row(self, arrival: Arrival, wait: WaitFor) -> Held:
         deadline = self._clock.now() + self._spec.wait_limit
@@ -269,8 +253,17 @@ class Batch:
         )
 
 
-def _lane(arrival: Arrival) -> Lane:
-    return arrival.record.topic.name, arrival.lane
+def _refused(arrival: Arrival, error: Exception) -> Outcome:
+    """The database refuses this record's values; anything else is the handler's bug."""
+    if not is_data_error(error):
+        raise HandlerFailed(arrival, error) from error
+    outcome = Outcome()
+    cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+    failure = Rejected("database-refused", f"the database refused the values: {cause}")
+    failure.stage = "database"
+    failure.__cause__ = error
+    outcome.bury(arrival.failed(failure, arrival.attempts))
+    return outcome
 
 
 def _identity(arrival: Arrival) -> UUID:
@@ -291,67 +284,12 @@ def _as_applied(arrival: Arrival) -> Applied:
     )
 
 
-def _divert(outcome: Outcome, arrival: Arrival, head: held.Head) -> None:
-    """Queue behind the head, unless the record mends or supersedes a dead one."""
-    is_dead = head.state == "dead" and arrival.failure is None
-    if is_dead and arrival.message_id is not None and arrival.message_id == head.message_id:
-        outcome.mended.append((head.id, arrival))
-        outcome.woken.add(_lane(arrival))
-        return
-    outcome.parked.append(arrival)
-    newer = (arrival.revision or 0) > (head.revision or 0)
-    if is_dead and head.revision is not None and newer:
-        outcome.superseded.append(head.id)
-        outcome.woken.add(_lane(arrival))
-
-
-def _bury(outcome: Outcome, arrival: Arrival) -> None:
-    outcome.dead.append(arrival)
-    outcome.blocked.add(_lane(arrival))
-
-
-def _repeat(outcome: Outcome, arrival: Arrival, before: Applied) -> None:
-    """The same fact again: a duplicate, or a conflict, which holds up nothing."""
-    if before.fingerprint == arrival.fingerprint:
-        outcome.duplicates.append(arrival)
-        return
-    conflict = Rejected(
-        "conflict",
-        "this fact was applied before with other content; a change needs a new revision",
-        message_id=before.message_id,
-        applied_from=before.origin,
-    )
-    outcome.dead.append(arrival.apart().failed(conflict, arrival.attempts))
-
-
-def _is_conflict(arrival: Arrival) -> bool:
-    return arrival.failure is not None and arrival.failure.code == "conflict"
-
-
-def _dead_row(arrival: Arrival) -> Held:
-    failure, now = arrival.failure, system_now()
-    if failure is None:
-        msg = f"{arrival.record.place} did not fail"
+def _head_id(late: Late, heads: Mapping[Lane, Head]) -> int:
+    found = heads[late.arrival.in_lane].id if late.head_id is None else late.head_id
+    if found is None:
+        msg = f"the dead letter before {late.arrival.record.place} is not stored"
         raise AssertionError(msg)
-    cause = failure.__cause__
-    stack = "".join(traceback.format_exception(cause)) if cause else None
-    return held.row_of(
-        arrival,
-        "dead",
-        dead_letter_id=_dead_letter_id(arrival),
-        stage=failure.stage,
-        code=failure.code,
-        error_class=type(cause or failure).__name__,
-        message=str(failure)[:_TEXT_MAX].replace("\x00", "?"),
-        stacktrace=stack[-_TEXT_MAX:].replace("\x00", "?") if stack else None,
-        attempts=arrival.attempts,
-        first_failed_at=now,
-        failed_at=now,
-    )
-
-
-def _dead_letter_id(arrival: Arrival) -> UUID:
-    return cause_id("dead-letter", *arrival.record.place)
+    return found
 
 
 def _store(connection: Connection, owners: Sequence[Arrival], rows: Sequence[Held]) -> None:
@@ -366,32 +304,3 @@ def _store(connection: Connection, owners: Sequence[Arrival], rows: Sequence[Hel
             if owner.record.held_id is not None and row.state != "parked"
         ],
     )
-
-
-def _publishable(arrival: Arrival) -> bool:
-    return len(arrival.record.value or b"") <= arrival.record.topic.max_message_bytes
-
-
-def _copy(service: str, arrival: Arrival) -> Outgoing:
-    """The published copy of a dead letter: the record byte for byte, and why it failed."""
-    record, row = arrival.record, _dead_row(arrival)
-    facts: Mapping[str, object] = {
-        "dlq.id": row.dead_letter_id,
-        "dlq.original.topic": record.topic.name,
-        "dlq.original.partition": record.partition,
-        "dlq.original.offset": record.offset,
-        "dlq.original.timestamp": record.timestamp_ms,
-        "dlq.consumer.group": service,
-        "dlq.stage": row.stage,
-        "dlq.error.code": row.code,
-        "dlq.error.class": row.error_class,
-        "dlq.error.message": row.message,
-        "dlq.error.stacktrace": row.stacktrace or "",
-        "dlq.attempts": row.attempts,
-        "dlq.first_failed_at": row.first_failed_at.isoformat() if row.first_failed_at else "",
-        "dlq.failed_at": row.failed_at.isoformat() if row.failed_at else "",
-        "dlq.replay.count": 0,
-    }
-    added = tuple((name, str(value).encode("latin-1", "replace")) for name, value in facts.items())
-    topic = BY_NAME[record.topic.name].dead_letters(service)
-    return Outgoing(topic, record.key, record.value, headers_json((*record.headers, *added)))

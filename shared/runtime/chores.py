@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Engine
 from shared import held, metrics, outbox
 from shared.clock import Clock, monotonic
 from shared.codec.codec import Codec
-from shared.errors import Rejected
 from shared.runtime import gauges
 from shared.runtime.assignment import Assignment
-from shared.runtime.batch import Outcome
+from shared.runtime.attempts import Attempts
+from shared.runtime.outcome import Outcome
 from shared.runtime.service import ServiceSpec, Tick
 from shared.runtime.takeup import TakeUp
 from shared.runtime.transaction import transact
@@ -45,12 +45,12 @@ class Chores:
         codec: Codec,
         assignment: Assignment,
         *,
-        given_up: dict[tuple[str, int, int], Rejected],
+        attempts: Attempts,
     ) -> None:
         self._spec, self._settings, self._clock = spec, settings, clock
         self._engine, self._codec, self._assignment = engine, codec, assignment
-        self._given_up = given_up
-        self._held = TakeUp(spec, codec, clock, settings.record_limit_s)
+        self._attempts = attempts
+        self._held = TakeUp(spec, settings, codec, clock, attempts)
         self._take_up = _Chore(self._take_up_held, _TAKE_UP_EVERY_S)
         self._chores = [
             self._take_up,
@@ -68,19 +68,21 @@ class Chores:
         """Something that held records wait for has happened."""
         self._take_up.due_at = 0.0
 
-    def run(self) -> None:
-        """Do what is due, once each; a chore with more to do is due again at once."""
-        for chore in self._chores:
-            now = monotonic()
-            if chore.due_at <= now:
-                chore.due_at = now + chore.every_s
-                if chore.run():
-                    chore.due_at = 0.0
+    def run(self) -> bool:
+        """Do what is due, once each, and say whether anything was.
+
+        A chore with more to do is due again at once, one that failed after its interval.
+        """
+        due = [chore for chore in self._chores if chore.due_at <= monotonic()]
+        for chore in due:
+            chore.due_at = monotonic() + chore.every_s
+            if chore.run():
+                chore.due_at = 0.0
+        return bool(due)
 
     def _take_up_held(self) -> bool:
-        outcome, more = self._transact(lambda c: self._held.run(c, self._given_up))
-        for arrival in outcome.dead:
-            self._given_up.pop(arrival.record.place, None)
+        outcome, more = self._transact(self._held.run)
+        self._attempts.settle((*outcome.dead, *outcome.applied))
         count_replayed(self._spec.name, outcome)
         return more or bool(outcome.facts)
 
@@ -122,12 +124,17 @@ def count_outcome(service: str, outcome: Outcome) -> None:
     """Count every record of a batch under what became of it."""
     for (topic, result), count in outcome.counts().items():
         metrics.CONSUMER_RECORDS.labels(service, topic, result).inc(count)
-    for arrival in outcome.dead:
-        if failure := arrival.failure:
-            metrics.DLQ_RECORDS.labels(service, failure.stage, failure.code).inc()
+    _count_dead(service, outcome)
 
 
 def count_replayed(service: str, outcome: Outcome) -> None:
     """Count the held records that were taken up."""
     for (_, result), count in outcome.counts().items():
         metrics.DLQ_REPLAYED.labels(service, result).inc(count)
+    _count_dead(service, outcome)
+
+
+def _count_dead(service: str, outcome: Outcome) -> None:
+    for arrival in outcome.dead:
+        if failure := arrival.failure:
+            metrics.DLQ_RECORDS.labels(service, failure.stage, failure.code).inc()

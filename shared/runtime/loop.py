@@ -3,34 +3,34 @@
 One thread, so that rebalance callbacks fire inside `poll` and never inside a transaction.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
-from confluent_kafka import KafkaError, Message
 from sqlalchemy import Connection, Engine
 
-from shared import kafka, metrics
+from shared import metrics
 from shared.clock import Clock, monotonic, system_now
 from shared.codec.codec import Codec
-from shared.errors import ColophonError, Rejected, Transient
+from shared.errors import ColophonError
 from shared.logging import logger
-from shared.retry import Backoff, transient_reason
+from shared.retry import LIMITS, Backoff, transient_reason
 from shared.runtime import fence
-from shared.runtime.assignment import Assignment, out_of_range
-from shared.runtime.batch import Batch, HandlerFailed, Outcome
+from shared.runtime.assignment import Assignment
+from shared.runtime.attempts import Attempts
+from shared.runtime.batch import Batch, HandlerFailed, TooManyParked
 from shared.runtime.breaker import Breaker
 from shared.runtime.chores import Chores, count_outcome
 from shared.runtime.fence import Claim, Partition, PartitionsLost
+from shared.runtime.intake import Intake
+from shared.runtime.outcome import Outcome
 from shared.runtime.records import Arrival, Record, arrive, ce_time
 from shared.runtime.service import ServiceSpec
 from shared.runtime.transaction import CommitInDoubt, transact
-from shared.runtime.watch import HandlerTimeout
 from shared.settings import Settings
-from shared.topology import BY_NAME, consumed_by
+from shared.topology import consumed_by
 
-ATTEMPTS_MAX = 3
 POLL_S = 0.5
-_LIMITS = frozenset({"transaction-limit", "statement-timeout"})
+PARKED_LOOK_S = 5.0
 
 
 class _Tripped(ColophonError):
@@ -47,22 +47,20 @@ class ConsumerLoop:
     def __init__(
         self, spec: ServiceSpec, settings: Settings, clock: Clock, engine: Engine, codec: Codec
     ) -> None:
-        self._spec, self._clock, self._engine, self._codec = spec, clock, engine, codec
-        self._record_limit_s = settings.record_limit_s
-        self._batch_max = settings.batch_size
+        self._spec, self._settings, self._clock = spec, settings, clock
+        self._engine, self._codec = engine, codec
         self._limit = settings.batch_size
         self._backoff = Backoff()
-        self._attempts: Counter[tuple[str, int, int]] = Counter()
-        self._given_up: dict[tuple[str, int, int], Rejected] = {}
-        self._stash: list[Message] = []
-        self._cut: set[Partition] = set()
-        self._ends: dict[Partition, int] = {}
+        self._attempts = Attempts()
+        self._full: dict[Partition, float] = {}
         self._log = logger()
         self.breaker = Breaker(settings.breaker_records_min, settings.breaker_share)
         self.assignment = Assignment(settings, spec.name, (t.name for t in consumed_by(spec.name)))
+        self.assignment.after_drop = self._forget
         self.chores = Chores(
-            spec, settings, clock, engine, codec, self.assignment, given_up=self._given_up
+            spec, settings, clock, engine, codec, self.assignment, attempts=self._attempts
         )
+        self._intake = Intake(self.assignment, self.breaker, settings.batch_size)
         self.is_stopping = False
         self.heartbeat_at = monotonic()
         self.database_ok = True
@@ -78,119 +76,55 @@ class ConsumerLoop:
     def step(self) -> None:
         """One turn: take what has come, apply it, then the chores."""
         self.heartbeat_at = monotonic()
-        records = self._take(0.0 if self._stash else self._poll_s())
+        self.assignment.insist()
+        records = self._intake.take(self._poll_s())
         self._guard(self._claim)
-        if records:
-            self._work(records)
-        self._note_ends()
+        self._intake.done(self._work(records))
         self._guard(self.chores.run)
         self.assignment.commit(wait=False)
-        self._probe()
+        self._look_again()
 
     def _poll_s(self) -> float:
         return max(0.0, min(POLL_S, self.chores.due_in_s()))
 
-    def _take(self, timeout_s: float) -> list[Record]:
-        """Up to a batch of records of the partitions that are claimed, in order by partition."""
-        messages, self._stash = self._stash, []
-        consumer = self.assignment.consumer
-        first = consumer.poll(timeout_s)
-        if first is not None:
-            messages.append(first)
-            messages += consumer.consume(self._batch_max - 1, 0)
-        records = [record for message in messages if (record := self._record(message))]
-        return self._while_probing(sorted(records, key=lambda record: record.place))
+    def _claim(self) -> bool:
+        pending = self.assignment.look_up()
+        if pending is None:
+            return False
+        self.assignment.begin(transact(self._engine, self._spec.name, pending))
+        return True
 
-    def _while_probing(self, records: list[Record]) -> list[Record]:
-        """A partition whose breaker is not closed may have one record; the rest is read again."""
-        seen: set[Partition] = set()
-        kept = []
-        for record in records:
-            place = (record.topic.name, record.partition)
-            if place in seen and self.breaker.is_probing(place):
-                self._cut.add(place)
-            else:
-                kept.append(record)
-                seen.add(place)
-        return kept
-
-    def _record(self, message: Message) -> Record | None:
-        error = message.error()
-        place = (message.topic() or "", message.partition() or 0)
-        offset = message.offset() or 0
-        if error is not None:
-            self._on_error(error, place, offset)
-            return None
-        claim = self.assignment.claims.get(place)
-        if claim is None or offset < claim.next_offset:
-            return None
-        return Record(
-            topic=BY_NAME[place[0]],
-            partition=place[1],
-            offset=offset,
-            timestamp_ms=message.timestamp()[1],
-            key=_bytes(message.key()),
-            value=_bytes(message.value()),
-            headers=tuple(
-                (str(name), _bytes(value)) for name, value in list(message.headers() or ())
-            ),
-        )
-
-    def _on_error(self, error: KafkaError, place: Partition, offset: int) -> None:
-        if error.code() == kafka.PARTITION_EOF:
-            self._ends[place] = offset
-        elif error.code() == kafka.OUT_OF_RANGE:
-            raise out_of_range(*place, offset)
-        else:
-            self._log.warning("kafka", error=error.str(), topic=place[0])
-            if error.fatal():
-                raise Transient("kafka-fatal", error.str())
-
-    def _note_ends(self) -> None:
-        """What was delivered is applied by now, so these partitions are read to their ends."""
-        for place in self._ends.keys() & self.assignment.claims.keys():
-            if not self.assignment.is_paused(place):
-                self.assignment.at_end(place, self._ends[place])
-        self._ends.clear()
-
-    def _claim(self) -> None:
-        if pending := self.assignment.look_up():
-            claims = transact(self._engine, self._spec.name, pending)
-            self.assignment.begin(claims)
-
-    def _guard(self, duty: Callable[[], None]) -> None:
-        """Do `duty`; when the world is not ready, rest and come back to it on the next turn."""
+    def _guard(self, duty: Callable[[], bool]) -> None:
+        """Do `duty`, which says whether there was any; where the world is not ready, rest."""
         try:
-            duty()
+            was_done = duty()
         except Exception as error:
             reason = transient_reason(error)
             if isinstance(error, HandlerFailed):
-                self._count(error)
+                self._count(error.arrival.record, error.cause)
             elif reason is None:
                 raise
             self._retry_later(reason or "handler", error)
         else:
-            if not self.database_ok:
-                self.database_ok = True
-                self._backoff.reset()
+            if was_done and not self.database_ok:
+                self._recover()
 
-    def _work(self, records: list[Record]) -> None:
-        """Apply `records` in portions, until all are done or no longer ours."""
+    def _work(self, records: list[Record]) -> list[Record]:
+        """Apply `records` in portions, until all are done or no longer ours; returns the rest."""
+        records = [record for record in records if self._intake.is_next(record)]
         while records and not self.is_stopping:
             portion = records[: self._limit]
             try:
-                done = self._attempt(portion)
+                self._attempt(portion)
             except Exception as error:  # noqa: BLE001 -- sorted by fate, the rest raised
-                self._survive(error)
+                self._survive(error, portion)
             else:
-                records = records[done:]
                 self._recover()
-            records = [record for record in records if self._is_ours(record)]
-        for place in self._cut & self.assignment.claims.keys():
-            self.assignment.rewind(place)
-        self._cut.clear()
+                self._limit = min(self._settings.batch_size, self._limit * 2)
+            records = [record for record in records if self._intake.is_next(record)]
+        return records
 
-    def _survive(self, error: Exception) -> None:
+    def _survive(self, error: Exception, portion: Sequence[Record]) -> None:
         """Sort out why a batch failed and prepare the next attempt; raises what no retry mends."""
         match error:
             case PartitionsLost():
@@ -199,54 +133,39 @@ class ConsumerLoop:
                 self._resolve()
             case _Tripped():
                 self._trip(error)
+            case TooManyParked():
+                self._wait_for_people(error)
             case HandlerFailed():
-                self._count(error)
+                self._count(error.arrival.record, error.cause)
                 self._retry_later("handler", error)
             case _:
                 reason = transient_reason(error)
                 if reason is None:
                     raise error
-                if reason in _LIMITS:
-                    self._limit = max(1, self._limit // 2)
+                if reason in LIMITS and len(portion) == 1:
+                    self._count(portion[0], error)
+                elif reason in LIMITS:
+                    self._limit = max(1, len(portion) // 2)
                 self._retry_later(reason, error)
 
-    def _is_ours(self, record: Record) -> bool:
-        """Whether to go on with a record: not of a lost, a passed or a paused partition."""
-        place = (record.topic.name, record.partition)
-        claim = self.assignment.claims.get(place)
-        is_behind = claim is None or record.offset < claim.next_offset
-        return not is_behind and not self.assignment.is_paused(place)
-
-    def _attempt(self, records: Sequence[Record]) -> int:
-        """One transaction over `records`; returns how many were applied, all of them."""
+    def _attempt(self, records: Sequence[Record]) -> None:
+        """One transaction over `records`: afterwards all of them are behind us."""
         started = monotonic()
-        arrivals = [self._with_history(a) for a in arrive(self._codec, records)]
+        arrivals = [self._attempts.with_history(a) for a in arrive(self._codec, records)]
         steps = self._steps(records)
 
         def work(connection: Connection) -> Outcome:
             fence.advance(connection, steps)
-            batch = Batch(
-                self._spec,
-                self._codec,
-                self._clock,
-                connection,
-                record_limit_s=self._record_limit_s,
-            )
+            batch = Batch(self._spec, self._settings, self._codec, self._clock, connection)
             outcome = batch.live(arrivals)
             self._judge(arrivals, outcome)
             return outcome
 
         outcome = transact(self._engine, self._spec.name, work)
         for claim, next_offset in steps:
-            if claim.place in self.assignment.claims:
-                self.assignment.claims[claim.place] = claim.at(next_offset)
+            self.assignment.claims[claim.place] = claim.at(next_offset)
+        self.assignment.note_times(records)
         self._settle(arrivals, outcome, started)
-        return len(records)
-
-    def _with_history(self, arrival: Arrival) -> Arrival:
-        place = arrival.record.place
-        failure = self._given_up.get(place)
-        return arrival.failed(failure, self._attempts[place]) if failure else arrival
 
     def _steps(self, records: Sequence[Record]) -> list[tuple[Claim, int]]:
         ends: dict[Partition, int] = {}
@@ -264,12 +183,9 @@ class ConsumerLoop:
         self.breaker.note(_fates(arrivals, outcome))
         for arrival in outcome.applied:
             self.breaker.close((arrival.record.topic.name, arrival.record.partition))
-        for arrival in outcome.dead:
-            place = (arrival.record.topic.name, arrival.record.partition)
-            if self.breaker.is_probing(place):
-                self._open([place])
-            self._given_up.pop(arrival.record.place, None)
-            self._attempts.pop(arrival.record.place, None)
+        failed = {(a.record.topic.name, a.record.partition) for a in outcome.dead}
+        self._open(place for place in failed if self.breaker.is_probing(place))
+        self._attempts.settle((*outcome.dead, *outcome.applied))
         count_outcome(name, outcome)
         metrics.CONSUMER_BATCH_SIZE.labels(name).observe(len(arrivals))
         metrics.CONSUMER_BATCH_DURATION.labels(name).observe(monotonic() - started)
@@ -282,16 +198,10 @@ class ConsumerLoop:
         if outcome.facts or outcome.woken:
             self.chores.take_up_soon()
 
-    def _count(self, error: HandlerFailed) -> None:
+    def _count(self, record: Record, cause: BaseException) -> None:
         """A handler broke: after some attempts its record is given up, with the stack trace."""
-        place = error.arrival.record.place
-        self._attempts[place] += 1
-        self._log.error("handler failed", place=place, exc_info=error.cause)
-        if self._attempts[place] >= ATTEMPTS_MAX:
-            is_late = isinstance(error.cause, HandlerTimeout)
-            failure = Rejected("handler-timeout" if is_late else "handler-bug", str(error))
-            failure.__cause__ = error.cause
-            self._given_up[place] = failure
+        self._log.error("handler failed", place=record.place, exc_info=cause)
+        self._attempts.count(record.place, cause)
 
     def _retry_later(self, reason: str, error: Exception) -> None:
         """Hold what we have, keep polling, then go on."""
@@ -307,46 +217,45 @@ class ConsumerLoop:
         until = monotonic() + seconds
         while (left := until - monotonic()) > 0 and not self.is_stopping:
             self.heartbeat_at = monotonic()
-            message = self.assignment.consumer.poll(min(left, 0.2))
-            if message is not None:
-                self._stash.append(message)
+            self._intake.poll(min(left, 0.2))
         self.assignment.resume(places, "retry")
 
     def _recover(self) -> None:
         self._backoff.reset()
         self.database_ok = True
-        self._limit = min(self._batch_max, self._limit * 2)
 
-    def _reconsider(self, lost: frozenset[Partition]) -> None:
-        """The fence refused: either another instance took over, or our own commit came through."""
+    def _reconsider(self, lost: AbstractSet[Partition]) -> bool:
+        """Ask the database what is still ours; says whether a commit of ours came through."""
         found = self._read_fence()
+        has_moved = False
         for place in lost & self.assignment.claims.keys():
             claim = self.assignment.claims[place]
             next_offset, epoch = found.get(place, (0, 0))
-            if epoch == claim.epoch:
-                self.assignment.claims[place] = claim.at(next_offset)
-                metrics.CONSUMER_IN_DOUBT_COMMITS.labels(self._spec.name, "committed").inc()
-            else:
+            if epoch != claim.epoch:
                 self.assignment.lose([place])
                 self._log.warning("fenced", topic=place[0], partition=place[1])
+            elif next_offset != claim.next_offset:
+                self.assignment.claims[place] = claim.at(next_offset)
+                has_moved = True
+        return has_moved
 
     def _resolve(self) -> None:
         """A commit is in doubt: the offsets in the database say what happened."""
-        before = dict(self.assignment.claims)
-        self._reconsider(frozenset(before))
-        moved = any(self.assignment.claims.get(p) not in (None, c) for p, c in before.items())
-        if not moved:
-            metrics.CONSUMER_IN_DOUBT_COMMITS.labels(self._spec.name, "rolled-back").inc()
+        has_moved = self._reconsider(frozenset(self.assignment.claims))
+        outcome = "committed" if has_moved else "rolled-back"
+        metrics.CONSUMER_IN_DOUBT_COMMITS.labels(self._spec.name, outcome).inc()
 
     def _read_fence(self) -> dict[Partition, tuple[int, int]]:
-        while True:
+        """Offsets and epochs; when told to stop meanwhile, as we knew them: the next start asks."""
+        while not self.is_stopping:
             try:
                 return transact(self._engine, self._spec.name, fence.read)
             except Exception as error:
                 reason = transient_reason(error)
-                if reason is None or self.is_stopping:
+                if reason is None:
                     raise
                 self._retry_later(reason, error)
+        return {p: (claim.next_offset, claim.epoch) for p, claim in self.assignment.claims.items()}
 
     def _trip(self, error: _Tripped) -> None:
         self._log.error("breaker open", partitions=sorted(error.places))
@@ -355,17 +264,38 @@ class ConsumerLoop:
     def _open(self, places: Iterable[Partition]) -> None:
         places = list(places)
         self.breaker.open(places, monotonic())
-        ours = [place for place in places if place in self.assignment.claims]
-        self.assignment.pause(ours, "breaker")
-        for place in ours:
-            self.assignment.rewind(place)
+        self._hold_back(places, "breaker")
         metrics.DLQ_BREAKER_STATE.labels(self._spec.name).set(self.breaker.state)
 
-    def _probe(self) -> None:
-        """Let a partition whose breaker has rested try again."""
-        if due := self.breaker.half_open(monotonic()):
+    def _wait_for_people(self, error: TooManyParked) -> None:
+        """A key is full: its partition waits until somebody has decided, and looks now and then."""
+        self._log.error("key full", partitions=sorted(error.places))
+        self._hold_back(error.places, "parked")
+        self._full |= dict.fromkeys(error.places, monotonic() + PARKED_LOOK_S)
+
+    def _hold_back(self, places: Iterable[Partition], reason: str) -> None:
+        """Pause `places` and take their records, those in hand too, from the database's offset."""
+        ours = [place for place in places if place in self.assignment.claims]
+        self.assignment.pause(ours, reason)
+        self._intake.read_again(ours)
+
+    def _look_again(self) -> None:
+        """Let partitions try again: whose breaker has rested, or whose key was full."""
+        now = monotonic()
+        if due := self.breaker.half_open(now):
             self.assignment.resume(due, "breaker")
         metrics.DLQ_BREAKER_STATE.labels(self._spec.name).set(self.breaker.state)
+        if rested := [place for place, until in self._full.items() if until <= now]:
+            self.assignment.resume(rested, "parked")
+            for place in rested:
+                del self._full[place]
+
+    def _forget(self, places: Iterable[Partition]) -> None:
+        """These partitions are another's now, with all that we knew of them."""
+        self.breaker.forget(places)
+        self._attempts.forget(places)
+        for place in places:
+            self._full.pop(place, None)
 
 
 def _fates(arrivals: Sequence[Arrival], outcome: Outcome) -> list[tuple[Partition, bool]]:
@@ -374,7 +304,3 @@ def _fates(arrivals: Sequence[Arrival], outcome: Outcome) -> list[tuple[Partitio
     parked = {arrival.record.place for arrival in outcome.parked}
     records = [arrival.record for arrival in arrivals if arrival.record.place not in parked]
     return [((r.topic.name, r.partition), r.place in dead) for r in records]
-
-
-def _bytes(content: str | bytes | None) -> bytes | None:
-    return content.encode() if isinstance(content, str) else content

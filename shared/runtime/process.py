@@ -7,7 +7,7 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from shared import db
 from shared.clock import clock_from, monotonic
@@ -25,71 +25,129 @@ from shared.settings import Settings, read_settings
 from shared.topology import SERVICE
 
 _HEARTBEAT_MAX_S = 60.0
-_STOP_S = 8.0
+_THREADS_END_S = 8.0
+_STOP_S = 9.5
 
 
 class ServiceProcess:
-    """The parts of a running service; `run` returns after a clean stop."""
+    """The parts of a running service; `run` returns after a clean stop.
+
+    It answers probes from the first moment: a database or broker that is away makes it unready.
+    """
 
     def __init__(self, spec: ServiceSpec, settings: Settings) -> None:
-        spec = spec.bound(settings)
-        self._spec, self._settings = spec, settings
+        self._spec, self._settings = spec.bound(settings), settings
+        self._loop: ConsumerLoop | None = None
+        self._relay = Relay(settings, spec.name)
+        self._workers: list[WorkerThread] = []
         role = SERVICE[spec.name].role
-        clock = clock_from(settings.clock_file)
-        codec = Codec(registry_from(settings))
         self._engine = db.engine(settings, role, pool_size=2 + len(spec.workers))
-        _wait_for_schema(self._engine, spec.name)
+        self._is_stopping = False
+        self._bell, self._ring = os.pipe()
+        self._stop_asked, self._ended = threading.Event(), threading.Event()
+        port = settings.http_port if settings.http_port is not None else SERVICE[spec.name].port
+        self.health = HealthServer(settings.http_host, port or 0, self._live, self._ready)
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then finish, publish, commit and leave. Twice: abort."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        threading.Thread(target=self._watch_stop, name="stop", daemon=True).start()
+        if self._settings.stop_with_parent:
+            threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
+        self.health.start()
+        try:
+            if self._wait_for_schema():
+                self._start()
+                logger().info("started", port=self.health.port)
+                self._consume()
+        finally:
+            self._stop()
+        logger().info("stopped")
+
+    def _start(self) -> None:
+        spec, settings = self._spec, self._settings
+        clock, codec = clock_from(settings.clock_file), Codec(registry_from(settings))
         desk = RuntimeDesk(spec, settings, clock, self._engine, codec)
         if spec.start is not None:
             spec.start(desk)
         self._loop = ConsumerLoop(spec, settings, clock, self._engine, codec)
-        self._relay = Relay(settings, spec.name)
         self._workers = [WorkerThread(worker, desk, spec.name) for worker in spec.workers]
-        port = settings.http_port if settings.http_port is not None else SERVICE[spec.name].port
-        self._health = HealthServer(settings.http_host, port or 0, self._live, self._ready)
-
-    def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then finish, publish, commit and leave. Twice: abort."""
-        log = logger()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        if self._settings.stop_with_parent:
-            threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
-        self._health.start()
         self._relay.start()
         for worker in self._workers:
             worker.start()
-        log.info("started", port=self._health.port)
-        try:
+
+    def _consume(self) -> None:
+        if self._loop is not None:
+            self._loop.is_stopping = self._is_stopping
             self._loop.run()
-        finally:
-            self._stop()
-        log.info("stopped")
+
+    def _wait_for_schema(self) -> bool:
+        """Wait for the database, then insist on a migrated schema; False when told to stop."""
+        backoff = Backoff()
+        while not self._stop_asked.is_set():
+            try:
+                with self._engine.connect() as connection:
+                    found = connection.execute(text("SELECT to_regclass('inbox')")).scalar()
+            except Exception as error:
+                if transient_reason(error) is None:
+                    raise
+                logger().warning("database does not answer", error=str(error)[:300])
+                self._stop_asked.wait(backoff.next_s())
+            else:
+                if found is None:
+                    name = self._spec.name
+                    msg = f"the schema of {name} is not migrated: run colophon migrate {name}"
+                    raise ConfigurationError(msg)
+                return True
+        return False
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Only what is safe between any two steps of the main thread; no lock is taken here."""
         del number, frame
-        if self._loop.is_stopping:
+        if self._is_stopping:
             os._exit(1)
-        self._loop.is_stopping = True
+        self._is_stopping = True
+        if self._loop is not None:
+            self._loop.is_stopping = True
+        os.write(self._ring, b"!")
+
+    def _watch_stop(self) -> None:
+        """Whatever hangs (a client without its broker, say): what counts is in the database."""
+        os.read(self._bell, 1)
+        self._stop_asked.set()
+        if not self._ended.wait(_STOP_S):
+            logger().warning("not stopped in time: left as it stands")
+            os._exit(0)
+        os.close(self._bell)
 
     def _stop(self) -> None:
+        self._is_stopping = True
         threads: list[WorkerThread | Relay] = [*self._workers, self._relay]
         for thread in threads:
             thread.stop()
-        until = monotonic() + _STOP_S
+        until = monotonic() + _THREADS_END_S
         for thread in threads:
-            thread.join(max(0.0, until - monotonic()))
-        self._health.stop()
+            if thread.is_alive():
+                thread.join(max(0.0, until - monotonic()))
+        self.health.stop()
         self._engine.dispose()
+        self._ended.set()
+        os.close(self._ring)  # the bell falls silent: whoever still listens ends
 
     def _live(self) -> dict[str, bool]:
-        return {"loop": monotonic() - self._loop.heartbeat_at < _HEARTBEAT_MAX_S}
+        heartbeat_at = self._loop.heartbeat_at if self._loop else monotonic()
+        return {"loop": monotonic() - heartbeat_at < _HEARTBEAT_MAX_S}
 
     def _ready(self) -> dict[str, bool]:
+        loop = self._loop
+        if loop is None:
+            return {"started": False}
         return {
-            "assigned": self._loop.assignment.is_claimed,
-            "database": self._loop.database_ok,
-            "breaker": self._loop.breaker.state == 0,
+            "assigned": loop.assignment.is_claimed,
+            "broker": loop.assignment.broker_answers(),
+            "database": loop.database_ok,
+            "breaker": loop.breaker.state == 0,
             "relay": self._relay.is_alive(),
             "workers": all(worker.is_alive() and not worker.failure for worker in self._workers),
         }
@@ -118,23 +176,3 @@ def _stop_with_parent() -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _wait_for_schema(engine: Engine, name: str) -> None:
-    """Wait for the database, then insist on a migrated schema."""
-    backoff = Backoff()
-    rest = threading.Event()
-    while True:
-        try:
-            with engine.connect() as connection:
-                found = connection.execute(text("SELECT to_regclass('consumer_offset')")).scalar()
-        except Exception as error:
-            if transient_reason(error) is None:
-                raise
-            logger().warning("database does not answer", error=str(error)[:300])
-            rest.wait(backoff.next_s())
-        else:
-            if found is None:
-                msg = f"the schema of {name} is not migrated: run colophon migrate {name}"
-                raise ConfigurationError(msg)
-            return

@@ -10,7 +10,7 @@ from shared.codec.codec import Codec, fingerprint
 from shared.errors import Invalid, Rejected, Undecodable
 from shared.events.base import Event
 from shared.events.masterdata import Contact
-from shared.identity import key_of, message_id
+from shared.identity import key_of, message_id, message_id_of_fields
 from shared.ids import cause_id
 from shared.topology import Topic
 
@@ -60,6 +60,16 @@ class Arrival:
     failure: Rejected | None = None
     attempts: int = 1
 
+    @property
+    def in_lane(self) -> tuple[str, bytes]:
+        """Topic and lane."""
+        return self.record.topic.name, self.lane
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether a handler may have it."""
+        return self.failure is None
+
     def failed(self, failure: Rejected, attempts: int = 1) -> "Arrival":
         """The same record, given up for `failure`."""
         return replace(self, failure=failure, attempts=attempts)
@@ -96,7 +106,7 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
                 wanted=wanted,
             )
     except Rejected as failure:
-        return plain.failed(failure)
+        return _named(plain, failure).failed(failure)
     revision = getattr(event, topic.revision) if topic.revision else None
     return replace(
         plain,
@@ -105,6 +115,15 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
         fingerprint=fingerprint(event),
         revision=revision,
     )
+
+
+def _named(arrival: Arrival, failure: Rejected) -> Arrival:
+    """Whose fact this is, where an invalid value still says so: its mended version finds it."""
+    topic, fields = arrival.record.topic, getattr(failure, "plain", None)
+    if fields is None:
+        return arrival
+    revision = fields[topic.revision] if topic.revision else None
+    return replace(arrival, message_id=message_id_of_fields(topic, fields), revision=revision)
 
 
 def _event(codec: Codec, record: Record) -> Event:

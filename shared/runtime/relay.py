@@ -2,12 +2,13 @@
 
 Rows are read by id with no cursor (a cursor loses rows that commit late), published in one Kafka
 transaction, then deleted. A crash in between publishes them again, in the same order; readers know
-them by their message id. Leadership is an advisory lock on the connection that deletes.
+them by their message id. Leadership is an advisory lock on the connection that deletes. A record
+that the broker refuses for its size is set apart with its key; other keys go on.
 """
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -27,24 +28,25 @@ from shared.runtime.records import headers_from
 from shared.settings import Settings
 from shared.topology import SERVICE
 
-_ROWS_MAX = 1000
+ROWS_MAX: Final = 1000
 _REST_S = 0.5
+_LOOK_S = 5.0
 _KAFKA_TIMEOUT_S = 10.0
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended('relay/' || current_schema(), 0))"
 _NEXT = (
-    "SELECT id, topic, key, value, headers, created_at FROM outbox"
-    " WHERE quarantined IS NULL ORDER BY id LIMIT %s"
+    "SELECT id, topic, key, value, headers, created_at FROM outbox o WHERE quarantined IS NULL"
+    " AND NOT EXISTS (SELECT FROM unnest(%s::text[], %s::bytea[]) AS q(topic, key)"
+    " WHERE q.topic = o.topic AND q.key = o.key) ORDER BY id LIMIT %s"
 )
+_QUARANTINED = "SELECT DISTINCT topic, key FROM outbox WHERE quarantined IS NOT NULL"
 _DELETE = "DELETE FROM outbox WHERE id = ANY(%s)"
 _QUARANTINE = "UPDATE outbox SET quarantined = %s WHERE id = %s"
 
 
 class _TooLarge(Exception):
-    def __init__(self, row_id: int, reason: str) -> None:
-        super().__init__(reason)
-        self.row_id = row_id
+    """The broker refuses some of the rows for their size."""
 
 
 class Relay(threading.Thread):
@@ -56,6 +58,9 @@ class Relay(threading.Thread):
         self._service = service
         self._stop_asked = threading.Event()
         self._log = logger(part="relay")
+        self._limit = ROWS_MAX
+        self._held: list[tuple[str, bytes | None]] = []
+        self._looked_at = 0.0
         self.is_leader = False
         self.heartbeat_at = monotonic()
 
@@ -90,6 +95,7 @@ class Relay(threading.Thread):
             producer = Producer(kafka.relay_producer(self._settings, self._service))
             producer.init_transactions(_KAFKA_TIMEOUT_S)
             connection.execute(f"LISTEN outbox_{self._service}")
+            self._look(connection)
             self._lead(leads=True)
             while self._publish(connection, producer) or not self._stop_asked.is_set():
                 backoff.reset()
@@ -106,7 +112,10 @@ class Relay(threading.Thread):
     def _publish(self, connection: "psycopg.Connection[Any]", producer: Producer) -> bool:
         """Publish one portion; False after a rest in which nothing came."""
         self.heartbeat_at = monotonic()
-        rows = connection.execute(_NEXT, (_ROWS_MAX,)).fetchall()
+        if self._held and monotonic() - self._looked_at > _LOOK_S:
+            self._look(connection)
+        topics, keys = [topic for topic, _ in self._held], [key for _, key in self._held]
+        rows = connection.execute(_NEXT, (topics, keys, self._limit)).fetchall()
         if not rows:
             if not self._stop_asked.is_set():
                 list(connection.notifies(timeout=_REST_S, stop_after=1))
@@ -114,14 +123,30 @@ class Relay(threading.Thread):
         try:
             _send(producer, rows)
         except _TooLarge as refused:
-            self._log.error("record too large", outbox_id=refused.row_id, reason=str(refused))
-            connection.execute(_QUARANTINE, (str(refused), refused.row_id))
+            self._narrow(connection, rows, str(refused))
             return True
+        self._limit = min(ROWS_MAX, self._limit * 2)
         connection.execute(_DELETE, ([row[0] for row in rows],))
         now = system_now()
         for row in rows:
             OUTBOX_PUBLISH_LATENCY.labels(self._service).observe((now - row[5]).total_seconds())
         return True
+
+    def _narrow(
+        self, connection: "psycopg.Connection[Any]", rows: Sequence[Any], reason: str
+    ) -> None:
+        """Halve down to the record that is too large: the broker refuses its neighbours with it."""
+        if len(rows) > 1:
+            self._limit = len(rows) // 2
+            return
+        self._log.error("record too large", outbox_id=rows[0][0], topic=rows[0][1], reason=reason)
+        connection.execute(_QUARANTINE, (reason, rows[0][0]))
+        self._look(connection)
+
+    def _look(self, connection: "psycopg.Connection[Any]") -> None:
+        """Which keys are held by a record set apart: their later records keep their order."""
+        self._held = connection.execute(_QUARANTINED).fetchall()
+        self._looked_at = monotonic()
 
     def _lead(self, *, leads: bool) -> None:
         self.is_leader = leads
@@ -129,36 +154,35 @@ class Relay(threading.Thread):
 
 
 def _send(producer: Producer, rows: Sequence[Any]) -> None:
-    """One Kafka transaction over `rows`, in order; `_TooLarge` names the row that is refused."""
-    refused: list[tuple[int, KafkaError]] = []
+    """One Kafka transaction over `rows`, in order; `_TooLarge` where one is too large."""
+    refused: list[KafkaError] = []
     producer.begin_transaction()
     try:
-        for row_id, topic, key, value, headers, _ in rows:
-            _produce(producer, row_id, topic, key, value, headers, refused)
+        for _, topic, key, value, headers, _ in rows:
+            _produce(producer, topic, key, value, headers, refused)
         producer.flush(_KAFKA_TIMEOUT_S)
         if refused:
-            raise KafkaException(refused[0][1])
+            raise KafkaException(refused[0])
         producer.commit_transaction(_KAFKA_TIMEOUT_S)
     except KafkaException as error:
         producer.abort_transaction(_KAFKA_TIMEOUT_S)
-        for row_id, cause in refused:
+        for cause in refused:
             if cause.code() in _TOO_LARGE:
-                raise _TooLarge(row_id, cause.str()) from error
+                raise _TooLarge(cause.str()) from error
         raise
 
 
-def _produce(  # noqa: PLR0917 - a record and where to note its refusal
+def _produce(
     producer: Producer,
-    row_id: int,
     topic: str,
     key: bytes | None,
     value: bytes | None,
     headers: str,
-    refused: list[tuple[int, KafkaError]],
+    refused: list[KafkaError],
 ) -> None:
     def acknowledged(error: KafkaError | None, _: object) -> None:
         if error is not None:
-            refused.append((row_id, error))
+            refused.append(error)
 
     while True:
         try:
@@ -168,7 +192,7 @@ def _produce(  # noqa: PLR0917 - a record and where to note its refusal
         except BufferError:
             producer.poll(0.1)
         except KafkaException as error:
-            refused.append((row_id, error.args[0]))
+            refused.append(error.args[0])
             raise
         else:
             return

@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 from shared import held
 from shared.clock import Clock
 from shared.codec.codec import Codec
-from shared.errors import Rejected
 from shared.held import Lane, Queued
-from shared.runtime.batch import Batch, Outcome
+from shared.runtime.attempts import Attempts
+from shared.runtime.batch import Batch
+from shared.runtime.outcome import Outcome
 from shared.runtime.records import Arrival, arrive
 from shared.runtime.service import ServiceSpec
+from shared.settings import Settings
 
 LANES_MAX = 200
 RECORDS_PER_LANE_MAX = 50
@@ -23,13 +25,12 @@ class TakeUp:
     """Works off the ready lanes of a service, each in its order."""
 
     spec: ServiceSpec
+    settings: Settings
     codec: Codec
     clock: Clock
-    record_limit_s: float
+    attempts: Attempts
 
-    def run(
-        self, connection: Connection, given_up: dict[tuple[str, int, int], Rejected]
-    ) -> tuple[Outcome, bool]:
+    def run(self, connection: Connection) -> tuple[Outcome, bool]:
         """One portion, in the caller's transaction: what became of it, and is more ready."""
         lanes = held.claim(connection, LANES_MAX)
         if not lanes:
@@ -39,24 +40,22 @@ class TakeUp:
         held.settle(connection, dict.fromkeys(discarded, "discarded"))
         batch = Batch(
             self.spec,
+            self.settings,
             self.codec,
             self.clock,
             connection,
-            record_limit_s=self.record_limit_s,
             taken={_held_id(queued): queued for queued in taken},
         )
-        outcome = batch.taken_up([self._arrival(queued, given_up) for queued in taken])
-        stopped = (outcome.blocked - outcome.woken) | stuck
-        held.hold(connection, stuck - outcome.blocked)
+        outcome = batch.taken_up([self._arrival(queued) for queued in taken])
+        stopped = (outcome.blocked.keys() - outcome.woken) | stuck
+        held.hold(connection, stuck - outcome.blocked.keys())
         held.release(connection, set(lanes) - stopped)
         more = len(lanes) == LANES_MAX or len(rows) > RECORDS_PER_LANE_MAX
         return outcome, more or bool(outcome.woken)
 
-    def _arrival(self, queued: Queued, given_up: dict[tuple[str, int, int], Rejected]) -> Arrival:
+    def _arrival(self, queued: Queued) -> Arrival:
         (arrival,) = arrive(self.codec, [queued.record])
-        arrival = replace(arrival, lane=queued.lane)
-        failure = given_up.get(queued.record.place)
-        return arrival.failed(failure) if failure else arrival
+        return self.attempts.with_history(replace(arrival, lane=queued.lane))
 
 
 def _sort(rows: Sequence[Queued]) -> tuple[list[int], list[Queued], set[Lane]]:

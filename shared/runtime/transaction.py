@@ -34,8 +34,10 @@ def transact(engine: Engine, service: str, work: Callable[[Connection], T]) -> T
             try:
                 transaction.commit()
             except DBAPIError as error:
-                ended = "in-doubt"
                 _abandon(connection)
+                if not error.connection_invalidated:
+                    raise  # the server answered: it did not happen
+                ended = "in-doubt"
                 raise CommitInDoubt from error
             ended = "committed"
             return result

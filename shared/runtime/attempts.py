@@ -1,0 +1,51 @@
+"""How often each record has failed by a bug: after some attempts it is given up."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from shared.errors import Rejected
+from shared.retry import LIMITS, transient_reason
+from shared.runtime.fence import Partition
+from shared.runtime.records import Arrival
+from shared.runtime.watch import HandlerTimeout
+
+ATTEMPTS_MAX = 3
+
+Place = tuple[str, int, int]
+
+
+class Attempts:
+    """The failures of the records in work, by topic, partition and offset."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Place] = Counter()
+        self._given_up: dict[Place, Rejected] = {}
+
+    def count(self, place: Place, cause: BaseException) -> None:
+        """The record at `place` broke its handler; the last time it is given up for `cause`."""
+        self._counts[place] += 1
+        if self._counts[place] >= ATTEMPTS_MAX:
+            is_late = isinstance(cause, HandlerTimeout) or transient_reason(cause) in LIMITS
+            code = "handler-timeout" if is_late else "handler-bug"
+            failure = Rejected(code, f"{type(cause).__name__}: {cause}"[:1000])
+            failure.__cause__ = cause
+            self._given_up[place] = failure
+
+    def with_history(self, arrival: Arrival) -> Arrival:
+        """`arrival`, as failed where its record was given up before."""
+        failure = self._given_up.get(arrival.record.place)
+        count = self._counts[arrival.record.place]
+        return arrival.failed(failure, count) if failure else arrival
+
+    def settle(self, arrivals: Iterable[Arrival]) -> None:
+        """These have met their fate."""
+        for arrival in arrivals:
+            self._counts.pop(arrival.record.place, None)
+            self._given_up.pop(arrival.record.place, None)
+
+    def forget(self, places: Iterable[Partition]) -> None:
+        """These partitions are another's now."""
+        gone = set(places)
+        for place in [place for place in self._counts if place[:2] in gone]:
+            del self._counts[place]
+            self._given_up.pop(place, None)

@@ -65,7 +65,7 @@ class FakeRegistry(HttpRegistry):
         return self._numbers[schema.fingerprint]
 
 
-def read(key: bytes | None, value: bytes | None, topic: Topic = INVOICES) -> Any:  # noqa: ANN401
+def read(key: bytes | None, value: bytes | None, topic: Topic = INVOICES) -> Any:  # noqa: ANN401 -- any field
     message: Any = FakeMessage(topic, key, value)
     return seen(Decoder(wanted(), None), message)
 

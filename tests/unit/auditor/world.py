@@ -287,7 +287,6 @@ def sound() -> World:
     key = InvoiceKey("DE01", invoice.invoice_id)
     document = DocumentKey(*key, "invoice")
     mail = delivered(invoice).message_id
-    left = invoice.gross_total - money.amount
     totals = ("EUR", invoice.net_total, invoice.tax_total, invoice.gross_total)
     last = chain.head_after(second)
     paid = Settled(money.amount, Decimal(0))
@@ -322,13 +321,9 @@ def sound() -> World:
             "documents": {document: SHA},
             "heads": {"DE01": (last.sequence, last.hash)},
             "posted": {key: Posted("380", "R-2026-000001", first.entry_id, *totals)},
-            "open_items": {
-                key: OpenItem("EUR", invoice.gross_total, Decimal(0), money.amount, left)
-            },
+            "open_items": {key: _open_item(invoice, money)},
             "applications": {applied: ("EUR", money.amount, second.entry_id)},
-            "deliveries": {
-                (*document, 0): Delivery(*document, 0, mail, "EMAIL", "delivered", 0),
-            },
+            "deliveries": {(*document, 0): Delivery(*document, 0, mail, "EMAIL", "delivered", 0)},
             "reminders": {(key, 1): False},
             "balances": {"notifier": {key: paid}, "dunning_scheduler": {key: paid}},
         },
@@ -339,6 +334,11 @@ def sound() -> World:
             "contents": {},
         },
     )
+
+
+def _open_item(invoice: InvoiceIssued, money: PaymentApplied) -> OpenItem:
+    left = invoice.gross_total - money.amount
+    return OpenItem("EUR", invoice.gross_total, Decimal(0), money.amount, left)
 
 
 TEXT = """Rechnung R-2026-000001  Nettosumme 1.027,80

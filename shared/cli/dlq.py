@@ -9,8 +9,6 @@ from uuid import UUID
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 
 from shared.cli.servers import servers
 from shared.dead_letters import DeadLetter, Decision, Filter, content, decide, find, mend
@@ -44,15 +42,20 @@ def list_(
     if as_json:
         typer.echo(json.dumps([asdict(letter) for letter in letters], default=str, indent=2))
         return
-    table = Table("id", "service", "record", "key", "state", "reason", "behind", "failed at")
     for letter in letters:
-        record = f"{letter.topic}/{letter.partition}@{letter.offset}"
-        reason = f"{letter.code}: {letter.message}"
-        failed = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}"
-        state = letter.decision or letter.state
-        table.add_row(str(letter.id), letter.service, record, letter.key, state, reason[:200],
-                      str(letter.behind), failed)  # fmt: skip
-    Console().print(table if letters else "No dead letters.")
+        typer.echo("\n".join(_lines(letter)))
+    typer.echo(f"{len(letters)} dead letters")
+
+
+def _lines(letter: DeadLetter) -> list[str]:
+    """One dead letter in words, whole, whatever the terminal's width; its id comes first."""
+    state = f"{letter.state}, to {letter.decision}" if letter.decision else letter.state
+    behind = f", {letter.behind} records behind it" if letter.behind else ""
+    return [
+        f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {letter.service}  {state}{behind}",
+        f"    {letter.topic}/{letter.partition}@{letter.offset}  key {letter.key or '(none)'}",
+        f"    {letter.code}: {letter.message}",
+    ]
 
 
 @app.command("show")

@@ -174,6 +174,7 @@ def _tables(settings: Settings) -> Tables:
             deliveries=snapshot.deliveries(),
             reminders=snapshot.reminders(),
             balances={name: snapshot.balances(name) for name in BALANCES},
+            outbox_ms=snapshot.outbox_ms(names),
         )
 
 
@@ -187,7 +188,7 @@ def _counts(evidence: Evidence, tables: Tables, files: Files) -> dict[str, int]:
         "journal entries": tables.journal.entries,
         "documents rendered": len(evidence.rendered),
         **{f"deliveries: {state}": states.count(state) for state in sorted(set(states))},
-        "mails in the sink": sum((files.copies or {}).values()),
+        "mails in the sink": sum(one.copies for one in (files.copies or {}).values()),
         "reminders": len(evidence.reminders),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.auditor.domain import books, deliveries, dunning, jobs, numbers, pdf, postings
 from services.auditor.domain.books import Books
-from services.auditor.domain.deliveries import Delivery, DocumentKey, Stored
+from services.auditor.domain.deliveries import Delivery, DocumentKey, Mails, Stored
 from services.auditor.domain.dunning import Stage
 from services.auditor.domain.evidence import Evidence
 from services.auditor.domain.facts import InvoiceKey, Tax
@@ -20,7 +20,10 @@ from services.auditor.domain.records import Records
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """What the services' tables say; the journal was walked while it was read."""
+    """What the services' tables say; the journal was walked while it was read.
+
+    `outbox_ms`: when the oldest record was written that a service has still to publish.
+    """
 
     applied: Applied
     jobs: jobs.Tables
@@ -37,6 +40,7 @@ class Tables:
     deliveries: Mapping[tuple[str, str, str, int], Delivery]
     reminders: Mapping[Stage, bool]
     balances: Mapping[str, Mapping[InvoiceKey, Settled]]
+    outbox_ms: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class Files:
 
     stored: Mapping[str, Stored]
     texts: Mapping[InvoiceKey, str]
-    copies: Mapping[str, int] | None
+    copies: Mapping[str, Mails] | None
     contents: Mapping[Place, Any]
 
 
@@ -89,16 +93,18 @@ def _numbers(evidence: Evidence, tables: Tables) -> Iterator[Checked]:
     series = numbers.by_series(evidence.issued.values())
     yield check(numbers.numbers_are_contiguous, evidence.issued, series)
     yield check(numbers.numbers_follow_issue_dates, evidence.issued, series)
-    yield check(numbers.series_stand_at_their_last_number, series, series, tables.series)
+    unpublished, stored = tables.outbox_ms.get("invoicer"), tables.invoices
     yield check(
-        numbers.invoices_are_published_as_stored, tables.invoices, tables.invoices, invoices
+        numbers.series_stand_at_their_last_number, series, series, tables.series, unpublished
     )
+    yield check(numbers.invoices_are_published_as_stored, stored, stored, invoices, unpublished)
     yield check(
         numbers.details_are_stored_as_published,
         tables.line_sums,
         invoices,
         tables.line_sums,
         tables.taxes,
+        unpublished,
     )
 
 
@@ -113,9 +119,10 @@ def _documents(evidence: Evidence, tables: Tables, files: Files) -> Iterator[Che
     yield check(
         deliveries.live_invoices_are_delivered, rendered, invoices, rendered, sent, tables.applied
     )
-    yield check(deliveries.deliveries_are_published, sent, sent, evidence.told)
+    unpublished = tables.outbox_ms.get(deliveries.NOTIFIER)
+    yield check(deliveries.deliveries_are_published, sent, sent, evidence.told, unpublished)
     if files.copies is not None:
-        mails = sum(files.copies.values())
+        mails = sum(one.copies for one in files.copies.values())
         yield check(deliveries.mails_arrive_once, mails, sent, files.copies)
 
 
@@ -123,8 +130,9 @@ def _ledger(evidence: Evidence, tables: Tables) -> Iterator[Checked]:
     journal, chains = tables.journal, tables.journal.chains
     yield from journal.checked()
     yield check(books.heads_end_the_chains, tables.heads, chains, tables.heads)
+    unpublished, hashes = tables.outbox_ms.get(postings.LEDGER), journal.hashes
     yield check(
-        books.entries_are_published_as_posted, journal.hashes, journal.hashes, evidence.entries
+        books.entries_are_published_as_posted, hashes, hashes, evidence.entries, unpublished
     )
     yield check(
         postings.documents_are_posted_once,
@@ -135,7 +143,7 @@ def _ledger(evidence: Evidence, tables: Tables) -> Iterator[Checked]:
         tables.applied,
     )
     told, posted = evidence.accounting, tables.posted
-    yield check(postings.accounting_is_told_once, told, evidence.issued, posted, told)
+    yield check(postings.accounting_is_told_once, told, evidence.issued, posted, told, unpublished)
     yield check(
         postings.every_entry_has_a_cause, journal.hashes, journal, posted, tables.applications
     )
@@ -166,8 +174,9 @@ def _money(evidence: Evidence, tables: Tables) -> Iterator[Checked]:
 
 def _dunning(evidence: Evidence, tables: Tables) -> Iterator[Checked]:
     published = evidence.reminders
+    decided, unpublished = tables.reminders, tables.outbox_ms.get("dunning_scheduler")
     yield check(
-        dunning.reminders_are_published_as_decided, tables.reminders, tables.reminders, published
+        dunning.reminders_are_published_as_decided, decided, decided, published, unpublished
     )
     yield check(dunning.reminders_ask_for_what_is_overdue, published, published, evidence.invoices)
     yield check(dunning.stages_follow_each_other, published, published)

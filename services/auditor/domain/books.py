@@ -147,7 +147,9 @@ def heads_end_the_chains(
 
 
 def entries_are_published_as_posted(
-    posted: Mapping[tuple[str, str], str], published: Mapping[tuple[str, str], tuple[str, int]]
+    posted: Mapping[tuple[str, str], str],
+    published: Mapping[tuple[str, str], tuple[str, int]],
+    outbox_ms: int | None = None,
 ) -> Iterator[Finding]:
     """Journal and topic hold the same entries; the hash over each is that of its own content.
 
@@ -157,7 +159,8 @@ def entries_are_published_as_posted(
     for key in sorted({*posted, *published}):
         subject = f"entry {key[1]} ({key[0]})"
         if key not in published:
-            yield Finding(subject, "a record on the topic", "none", "ledger_writer.outbox")
+            look = "ledger_writer.outbox"
+            yield Finding(subject, "a record on the topic", "none", look, cause_ms=outbox_ms)
         elif key not in posted:
             cause = published[key][1]
             look = "ledger_writer.journal_entry"

@@ -69,6 +69,16 @@ class Delivery(NamedTuple):
         return f"delivery of {what}, invoice {self.legal_entity_id}/{self.invoice_id}"
 
 
+class Mails(NamedTuple):
+    """The mails of one delivery in the sink: how many, and when the last was kept."""
+
+    copies: int
+    newest_ms: int
+
+
+NO_MAILS: Final = Mails(0, 0)
+
+
 def invoices_are_rendered(
     invoices: Mapping[InvoiceKey, Document], rendered: Mapping[DocumentKey, Rendered]
 ) -> Iterator[Finding]:
@@ -78,9 +88,10 @@ def invoices_are_rendered(
         if key not in done:
             look = f"invoicer.document where invoice_id = '{key.invoice_id}'"
             yield Finding(str(invoice), "a document", "none", look, cause_ms=invoice.at_ms)
-    for document in rendered:
+    for document, said in rendered.items():
         if document.invoice not in invoices:
-            yield Finding(str(document), "an invoice", "none", topic_of(DocumentRendered))
+            look, cause = topic_of(DocumentRendered), said.at_ms
+            yield Finding(str(document), "an invoice", "none", look, cause_ms=cause)
 
 
 def documents_are_as_recorded(
@@ -96,7 +107,8 @@ def documents_are_as_recorded(
         if rows.get(key) != said.sha256:
             expected = f"sha256 {said.sha256}"
             look = f"invoicer.document where invoice_id = '{key.invoice_id}'"
-            yield Finding(str(key), expected, str(rows.get(key)), look)
+            cause = None if key in rows else said.at_ms
+            yield Finding(str(key), expected, str(rows.get(key)), look, cause_ms=cause)
         lies = stored.get(said.sha256)
         if lies != Stored(said.sha256, said.size_bytes):
             expected = f"{said.size_bytes} bytes with sha256 {said.sha256}"
@@ -131,6 +143,7 @@ def live_invoices_are_delivered(
 def deliveries_are_published(
     deliveries: Mapping[tuple[str, str, str, int], Delivery],
     told: Mapping[str, Mapping[str, int]],
+    outbox_ms: int | None = None,
 ) -> Iterator[Finding]:
     """What was delivered or failed was told, and nothing else was.
 
@@ -139,8 +152,8 @@ def deliveries_are_published(
     for delivery in deliveries.values():
         event = OUTCOMES.get(delivery.state)
         if event is not None and delivery.message_id not in told[delivery.state]:
-            where = topic_of(event)
-            yield Finding(str(delivery), f"told on {where}", "not", f"{NOTIFIER}.outbox")
+            expected, look = f"told on {topic_of(event)}", f"{NOTIFIER}.outbox"
+            yield Finding(str(delivery), expected, "not", look, cause_ms=outbox_ms)
     known = {delivery.message_id: delivery for delivery in deliveries.values()}
     for message_id, at_ms in told["delivered"].items():
         state = known[message_id].state if message_id in known else "no delivery"
@@ -150,21 +163,21 @@ def deliveries_are_published(
 
 
 def mails_arrive_once(
-    deliveries: Mapping[tuple[str, str, str, int], Delivery], copies: Mapping[str, int]
+    deliveries: Mapping[tuple[str, str, str, int], Delivery], copies: Mapping[str, Mails]
 ) -> Iterator[Finding]:
     """Every mail in the sink was asked for, and repeated only where its answer was lost.
 
-    `copies`: how often each delivery's mail lies in the sink.
+    `copies`: the mails of each delivery in the sink.
     """
     mailed = {d.message_id: d for d in deliveries.values() if d.channel == EMAIL}
     for message_id in sorted(set(copies) - set(mailed)):
-        look = "the mail folder of the data directory"
-        yield Finding(f"mail {message_id}", "a delivery", "none", look)
+        look, cause = "the mail folder of the data directory", copies[message_id].newest_ms
+        yield Finding(f"mail {message_id}", "a delivery", "none", look, cause_ms=cause)
     for message_id, delivery in mailed.items():
-        arrived = copies.get(message_id, 0)
+        arrived, newest_ms = copies.get(message_id, NO_MAILS)
         look = f"mails with the Message-ID {message_id}"
         if delivery.state == "delivered" and not arrived:
             yield Finding(str(delivery), "a mail in the sink", "none", look)
         if arrived > 1 + delivery.ambiguous:
             expected = f"at most {1 + delivery.ambiguous} mails"
-            yield Finding(str(delivery), expected, str(arrived), look)
+            yield Finding(str(delivery), expected, str(arrived), look, cause_ms=newest_ms)

@@ -29,7 +29,9 @@ class Reminder(NamedTuple):
 
 
 def reminders_are_published_as_decided(
-    decided: Mapping[Stage, bool], published: Mapping[Stage, Reminder]
+    decided: Mapping[Stage, bool],
+    published: Mapping[Stage, Reminder],
+    outbox_ms: int | None = None,
 ) -> Iterator[Finding]:
     """Every stage that was decided was published once, and none that was skipped.
 
@@ -41,7 +43,7 @@ def reminders_are_published_as_decided(
         reminder, skipped = published.get((invoice, stage)), decided.get((invoice, stage))
         if reminder is None:
             if not skipped:
-                yield Finding(subject, "a record on the topic", "none", look)
+                yield Finding(subject, "a record on the topic", "none", look, cause_ms=outbox_ms)
         elif skipped is None:
             yield Finding(subject, "a row", "none", look, cause_ms=reminder.at_ms)
         elif skipped:
@@ -58,7 +60,8 @@ def reminders_ask_for_what_is_overdue(
         look = topic_of(ReminderDue)
         if invoice is None or not invoice.live:
             found = "no such invoice" if invoice is None else "one from before going live"
-            yield Finding(subject, "a live invoice", found, look)
+            cause = reminder.at_ms if invoice is None else None
+            yield Finding(subject, "a live invoice", found, look, cause_ms=cause)
             continue
         if reminder.due_on != invoice.due_on or reminder.days_overdue < 1:
             expected = f"due {invoice.due_on}, a day overdue at least"
@@ -94,8 +97,10 @@ def balances_follow_from_events(
     for service, believed in balances.items():
         settled = settlements(service, issued, payments, applied)
         for key, balance in believed.items():
-            if balance != settled[key]:
-                expected = "paid {}, credited {}".format(*map(plain, settled[key]))
-                found = "paid {}, credited {}".format(*map(plain, balance))
+            wanted = settled[key]
+            if balance[:2] != wanted[:2]:
+                expected = "paid {}, credited {}".format(*map(plain, wanted[:2]))
+                found = "paid {}, credited {}".format(*map(plain, balance[:2]))
                 look = f"{service}.invoice, {service}.movement"
-                yield Finding(f"{service}: {key}", expected, found, look)
+                cause = wanted.newest_ms or None
+                yield Finding(f"{service}: {key}", expected, found, look, cause_ms=cause)

@@ -110,8 +110,9 @@ def every_job_has_one_outcome(
     for job, said in claims.items():
         outcomes = {claim.outcome for claim in said}
         if len(outcomes) > 1:
-            found = " and ".join(sorted(outcomes))
-            yield Finding(str(job), "one outcome", found, "the service's job tables")
+            found, look = " and ".join(sorted(outcomes)), "the services' job tables"
+            cause = _newest_ms(jobs[job])
+            yield Finding(str(job), "one outcome", found, look, cause_ms=cause)
         elif not outcomes:
             newest = jobs[job].completed[max(jobs[job].completed)]
             look = f"{topic_of(JobCompleted)}/{newest.place[1]}@{newest.place[2]}"
@@ -135,17 +136,17 @@ def only_released_jobs_are_invoiced(
     """
     for job, story in jobs.items():
         for invoice in story.invoices:
-            completed = story.completed.get(invoice.revision)
-            what = f"{job} revision {invoice.revision}"
+            completed, cause = story.completed.get(invoice.revision), invoice.at_ms
+            what, look = f"{job} revision {invoice.revision}", topic_of(JobCompleted)
             if completed is None:
-                look = topic_of(JobCompleted)
-                yield Finding(str(invoice), f"{what} completed", "no such record", look)
+                expected, found = f"{what} completed", "no such record"
+                yield Finding(str(invoice), expected, found, look, cause_ms=cause)
             elif (*job, invoice.revision) not in accepted:
-                look = "metrics_extractor.completed_job"
-                yield Finding(str(invoice), f"{what} taken", "no such row", look)
+                expected, look = f"{what} taken", "metrics_extractor.completed_job"
+                yield Finding(str(invoice), expected, "no such row", look, cause_ms=cause)
             elif completed.quality != PASSED and not _was_released(story, invoice.revision):
                 found = f"{job}: {completed.quality}"
-                yield Finding(str(invoice), "quality passed", found, topic_of(JobCompleted))
+                yield Finding(str(invoice), "quality passed", found, look, cause_ms=cause)
 
 
 def invoices_rest_on_their_price(jobs: Mapping[JobKey, Story]) -> Iterator[Finding]:
@@ -156,7 +157,8 @@ def invoices_rest_on_their_price(jobs: Mapping[JobKey, Story]) -> Iterator[Findi
             wanted = f"revision {invoice.revision}, pricing {invoice.pricing_no}"
             look = f"{topic_of(JobPriced)}, {invoice.job}"
             if price is None:
-                yield Finding(str(invoice), f"a price ({wanted})", "no such record", look)
+                expected, cause = f"a price ({wanted})", invoice.at_ms
+                yield Finding(str(invoice), expected, "no such record", look, cause_ms=cause)
             elif price.path not in BILLABLE or price.path != invoice.path:
                 found = f"{price.path}, on the invoice {invoice.path}"
                 yield Finding(str(invoice), "a billable path", found, look)
@@ -291,4 +293,5 @@ def _newest_ms(story: Story) -> int:
     """When the last record about the job was written."""
     last = max(record.at_ms for record in story.completed.values())
     last = max([last, *(record.at_ms for record in story.extracted.values())])
+    last = max([last, *(invoice.at_ms for invoice in story.invoices)])
     return max([last, *(record.at_ms for record in story.prices.values())])

@@ -37,9 +37,13 @@ def numbers_are_contiguous(series: Mapping[Series, list[Document]]) -> Iterator[
     """Numbers run from 1 without gap or repetition per legal entity, series and fiscal year."""
     look = "invoicer.invoice, invoicer.number_series"
     for name, documents in series.items():
-        given = [one.sequence for one in documents]
-        for missing in sorted(set(range(1, given[-1] + 1)) - set(given)):
-            yield Finding(f"{name}, number {missing}", "a document", "none", look)
+        given = {one.sequence: one.at_ms for one in documents}
+        for missing in sorted(set(range(1, max(given) + 1)) - set(given)):
+            subject, cause = (
+                f"{name}, number {missing}",
+                given[min(n for n in given if n > missing)],
+            )
+            yield Finding(subject, "a document", "none", look, cause_ms=cause)
         for one, other in pairwise(documents):
             if one.sequence == other.sequence:
                 found = f"{one.document_id} and {other.document_id}"
@@ -57,26 +61,34 @@ def numbers_follow_issue_dates(series: Mapping[Series, list[Document]]) -> Itera
 
 
 def series_stand_at_their_last_number(
-    series: Mapping[Series, list[Document]], heads: Mapping[Series, int]
+    series: Mapping[Series, list[Document]],
+    heads: Mapping[Series, int],
+    outbox_ms: int | None = None,
 ) -> Iterator[Finding]:
     """The counter of a series stands at the last number that was given."""
     for name in sorted({*series, *heads}):
-        last = series[name][-1].sequence if name in series else 0
-        if heads.get(name, 0) != last:
-            found = str(heads.get(name, 0))
-            yield Finding(str(name), f"last number {last}", found, "invoicer.number_series")
+        last, counter = series[name][-1] if name in series else None, heads.get(name, 0)
+        number = last.sequence if last else 0
+        if counter != number:
+            cause = last.at_ms if last and counter < number else outbox_ms
+            expected, look = f"last number {number}", "invoicer.number_series"
+            yield Finding(str(name), expected, str(counter), look, cause_ms=cause)
 
 
 def invoices_are_published_as_stored(
-    stored: Mapping[InvoiceKey, tuple[object, ...]], published: Mapping[InvoiceKey, Document]
+    stored: Mapping[InvoiceKey, tuple[object, ...]],
+    published: Mapping[InvoiceKey, Document],
+    outbox_ms: int | None = None,
 ) -> Iterator[Finding]:
     """The invoicer's table and the topic hold the same invoices with the same figures.
 
-    `stored`: number, job, revision, pricing, dates, currency and totals, as `invoice_figures`.
+    `stored`: number, job, revision, pricing, dates, currency and totals, as `invoice_figures`;
+    `outbox_ms`: when the oldest record was written that the service has still to publish.
     """
     for key in sorted({*stored, *published}):
         if key not in published:
-            yield Finding(str(key), "a record on the topic", "none", topic_of(InvoiceIssued))
+            look = topic_of(InvoiceIssued)
+            yield Finding(str(key), "a record on the topic", "none", look, cause_ms=outbox_ms)
         elif key not in stored:
             cause = published[key].at_ms
             yield Finding(str(key), "a row", "none", "invoicer.invoice", cause_ms=cause)
@@ -90,14 +102,14 @@ def details_are_stored_as_published(
     published: Mapping[InvoiceKey, Document],
     line_sums: Mapping[InvoiceKey, Decimal],
     taxes: Mapping[InvoiceKey, list[Tax]],
+    outbox_ms: int | None = None,
 ) -> Iterator[Finding]:
     """The stored lines and taxes of every invoice are those on the topic."""
     for key in sorted({*published, *line_sums, *taxes}):
         invoice = published.get(key)
         if invoice is None:
-            yield Finding(
-                f"lines and taxes of {key}", "an invoice", "none", "invoicer.invoice_line"
-            )
+            subject, look = f"lines and taxes of {key}", "invoicer.invoice_line"
+            yield Finding(subject, "an invoice", "none", look, cause_ms=outbox_ms)
             continue
         stored = line_sums.get(key, Decimal(0))
         if stored != invoice.net_total:

@@ -61,13 +61,20 @@ class Application(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What has been paid and credited on an invoice."""
+    """What has been paid and credited on an invoice, and when the last of it was written."""
 
     paid: Decimal
     credited: Decimal
+    newest_ms: int = 0
+
+    def plus(self, paid: Decimal, credited: Decimal, at_ms: int) -> "Settled":
+        """This and another movement."""
+        newest_ms = max(self.newest_ms, at_ms)
+        return Settled(self.paid + paid, self.credited + credited, newest_ms)
 
 
-NOTHING: Final = Settled(Decimal(0), Decimal(0))
+ZERO: Final = Decimal(0)
+NOTHING: Final = Settled(ZERO, ZERO)
 
 
 class OpenItem(NamedTuple):
@@ -108,13 +115,14 @@ def accounting_is_told_once(
     issued: Mapping[InvoiceKey, Document],
     posted: Mapping[InvoiceKey, Posted],
     told: Mapping[InvoiceKey, Told],
+    outbox_ms: int | None = None,
 ) -> Iterator[Finding]:
     """Accounting was told of every posted document, with its totals and taxes as issued."""
     look = topic_of(InvoicePosted)
     for key in sorted({*posted, *told}):
         if key not in told:
-            cause = issued[key].at_ms if key in issued else None
-            yield Finding(f"posted {key}", "a record on the topic", "none", look, cause_ms=cause)
+            subject = f"posted {key}"
+            yield Finding(subject, "a record on the topic", "none", look, cause_ms=outbox_ms)
         elif key not in posted:
             cause = told[key].at_ms
             yield Finding(f"posted {key}", "a row", "none", f"{LEDGER} tables", cause_ms=cause)
@@ -190,12 +198,12 @@ def open_items_follow_from_events(
         if document.document_type == INVOICE and not _is_held(applied, document)
     }
     for key, invoice in invoices.items():
-        paid, credited = settled[key]
+        paid, credited, newest_ms = settled[key]
         left = invoice.gross_total - credited - paid
         expected = OpenItem(invoice.currency, invoice.gross_total, credited, paid, left)
         if items.get(key) != expected:
             found = str(items[key]) if key in items else "none"
-            cause = None if key in items else invoice.at_ms
+            cause = max(newest_ms, invoice.at_ms)
             look = f"ledger_writer.receivable where invoice_id = '{key.invoice_id}'"
             yield Finding(f"open item of {invoice}", str(expected), found, look, cause_ms=cause)
     for key in sorted(set(items) - set(invoices)):
@@ -214,13 +222,11 @@ def settlements(
     for which, payment in payments.items():
         if not applied.held_instead(service, topic, payment.message_id, NOWHERE):
             key = InvoiceKey(which.legal_entity_id, which.invoice_id)
-            paid, credited = found[key]
-            found[key] = Settled(paid + payment.amount, credited)
+            found[key] = found[key].plus(payment.amount, ZERO, payment.at_ms)
     for note in issued.values():
         if note.document_type != INVOICE and not _is_held(applied, note, service):
             key = InvoiceKey(note.legal_entity_id, note.invoice_id)
-            paid, credited = found[key]
-            found[key] = Settled(paid, credited + note.gross_total)
+            found[key] = found[key].plus(ZERO, note.gross_total, note.at_ms)
     return found
 
 

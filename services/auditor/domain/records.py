@@ -22,7 +22,7 @@ class Records:
         self._applied = applied
         self._first: dict[UUID, tuple[bytes, str, int, int]] = {}
         self.unreadable: list[Seen] = []
-        self.differing: list[tuple[Place, Place, UUID]] = []
+        self.differing: list[tuple[Place, Seen]] = []
         self.repeats = 0
         self.read = 0
         self.owed = 0
@@ -38,7 +38,7 @@ class Records:
         if first[1:] != seen.place:
             self.repeats += 1
             if first[0] != seen.digest:
-                self.differing.append((first[1:], seen.place, seen.message_id))
+                self.differing.append((first[1:], seen))
             return False
         for reader in self._readers[seen.topic]:
             self.owed += 1
@@ -48,7 +48,8 @@ class Records:
 
     def places_that_differ(self) -> list[Place]:
         """The records to be read in full, in order to say whether they differ in content."""
-        return sorted({place for first, other, _ in self.differing for place in (first, other)})
+        pairs = ((first, other.place) for first, other in self.differing)
+        return sorted({place for pair in pairs for place in pair})
 
     def unreadable_records_are_dead_letters(self) -> Iterator[Finding]:
         """What is no event of its topic is a dead letter of each of its consumers."""
@@ -81,13 +82,14 @@ class Records:
         `contents` are the whole values of `places_that_differ`. A service of ours never differs.
         """
         built = {service.name for service in consumers()}
-        for first, other, message_id in self.differing:
+        for first, again in self.differing:
+            other = again.place
             if contents[first] == contents[other]:
                 continue
             topic = BY_NAME[first[0]]
             if built.intersection(topic.producers):
                 what = f"the same content as {_name(first)}"
-                look = f"message id {message_id}"
+                look = f"message id {again.message_id}"
                 yield Finding(_name(other), what, _difference(contents, first, other), look)
                 continue
             for reader in self._readers[topic.name]:
@@ -97,7 +99,8 @@ class Records:
                         f"{reader}: {_name(other)}",
                         f"a dead letter: it contradicts {_name(first)}",
                         "nothing held",
-                        f"{reader}.held_record, message id {message_id}",
+                        f"{reader}.held_record, message id {again.message_id}",
+                        cause_ms=again.at_ms,
                     )
 
 

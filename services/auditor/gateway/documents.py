@@ -1,7 +1,6 @@
 """Documents and mails on disk: what lies there, and what the PDFs say."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Final
 
 from pypdfium2 import PdfDocument, PdfiumError
 
-from services.auditor.domain.deliveries import Stored
+from services.auditor.domain.deliveries import NO_MAILS, Mails, Stored
 from shared.documents import DocumentMissing, DocumentStore
 
 _MESSAGE_ID: Final = re.compile(rb"^Message-ID:\s*<?([^>\s@]+)", re.IGNORECASE | re.MULTILINE)
@@ -28,14 +27,19 @@ def stored_documents(root: Path, digests: Iterable[str]) -> Mapping[str, Stored]
     return found
 
 
-def mail_copies(folder: Path) -> Counter[str] | None:
-    """How often each delivery's mail lies in the sink's `folder`; None where there is no sink.
+def mail_copies(folder: Path) -> Mapping[str, Mails] | None:
+    """The mails of each delivery in the sink's `folder`; None where there is no sink.
 
     A delivery's message id is the part of the Message-ID before the @.
     """
     if not folder.is_dir():
         return None
-    return Counter(_message_id(file) for file in folder.glob("*.eml"))
+    found: dict[str, Mails] = {}
+    for file in folder.glob("*.eml"):
+        message_id, kept_ms = _message_id(file), file.stat().st_mtime_ns // 1_000_000
+        count, newest_ms = found.get(message_id, NO_MAILS)
+        found[message_id] = Mails(count + 1, max(newest_ms, kept_ms))
+    return found
 
 
 def pdf_texts(root: Path, digests: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,10 @@ _HELD: Final = (
     " coalesce(code, fact_kind || ' ' || fact_key, ''), message_id, message,"
     " extract(epoch FROM now() - held_at)::float8 FROM {}.held_record ORDER BY id"
 )
+_OUTBOX: Final = (
+    "SELECT floor(extract(epoch FROM min(created_at)) * 1000)::bigint FROM {}.outbox"
+    " WHERE quarantined IS NULL HAVING count(*) > 0"
+)
 _COMPLETED: Final = "SELECT legal_entity_id, job_id, revision FROM metrics_extractor.completed_job"
 _EXTRACTIONS: Final = (
     "SELECT legal_entity_id, job_id, revision, state, reason FROM metrics_extractor.job"
@@ -101,6 +105,14 @@ class Snapshot:
             for service in services
             for row in self._rows(_HELD.format(service), service, "held_record")
         ]
+
+    def outbox_ms(self, services: Iterable[str]) -> Mapping[str, int]:
+        """When the oldest record was written that each service has still to publish."""
+        return {
+            service: row[0]
+            for service in services
+            for row in self._rows(_OUTBOX.format(service), service, "outbox")
+        }
 
     def accepted(self) -> frozenset[tuple[str, str, int]]:
         """The revisions of completed jobs that the metrics extractor took."""

@@ -188,5 +188,7 @@ def test_mails_are_counted_by_delivery(tmp_path: Path) -> None:
         ("c", "X: 1"),
     ):
         (tmp_path / f"{name}.eml").write_bytes(f"{head}\r\n\r\nMessage-ID: <body@x>".encode())
-    assert mail_copies(tmp_path) == {"m-1": 2, "c.eml": 1}
+    found = mail_copies(tmp_path) or {}
+    assert {name: mails.copies for name, mails in found.items()} == {"m-1": 2, "c.eml": 1}
+    assert found["c.eml"].newest_ms == (tmp_path / "c.eml").stat().st_mtime_ns // 1_000_000
     assert mail_copies(tmp_path / "none") is None

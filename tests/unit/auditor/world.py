@@ -16,7 +16,7 @@ from stdnum import iso11649
 
 from services.auditor.domain.audit import Files, Tables, audit
 from services.auditor.domain.books import Books, Entry, Side, entry_from
-from services.auditor.domain.deliveries import Delivery, DocumentKey, Stored
+from services.auditor.domain.deliveries import Delivery, DocumentKey, Mails, Stored
 from services.auditor.domain.evidence import Evidence
 from services.auditor.domain.facts import InvoiceKey, JobKey, Seen, Tax, wanted
 from services.auditor.domain.findings import Checked, Severity
@@ -326,11 +326,12 @@ def sound() -> World:
             "deliveries": {(*document, 0): Delivery(*document, 0, mail, "EMAIL", "delivered", 0)},
             "reminders": {(key, 1): False},
             "balances": {"notifier": {key: paid}, "dunning_scheduler": {key: paid}},
+            "outbox_ms": {},
         },
         files={
             "stored": {SHA: Stored(SHA, len(PDF))},
             "texts": {key: TEXT},
-            "copies": {mail: 1},
+            "copies": {mail: Mails(1, NOW_MS)},
             "contents": {},
         },
     )

@@ -175,6 +175,7 @@ def _tables(settings: Settings) -> Tables:
             reminders=snapshot.reminders(),
             balances={name: snapshot.balances(name) for name in BALANCES},
             outbox_ms=snapshot.outbox_ms(names),
+            quarantined=snapshot.quarantined(names),
         )
 
 

@@ -12,7 +12,7 @@ from services.auditor.domain.dunning import Stage
 from services.auditor.domain.evidence import Evidence
 from services.auditor.domain.facts import InvoiceKey, Tax
 from services.auditor.domain.findings import Checked, check
-from services.auditor.domain.held import Applied, Place, held_records
+from services.auditor.domain.held import Applied, Place, every_record_can_be_published, held_records
 from services.auditor.domain.numbers import Series
 from services.auditor.domain.postings import Application, OpenItem, Posted, Settled
 from services.auditor.domain.records import Records
@@ -41,6 +41,7 @@ class Tables:
     reminders: Mapping[Stage, bool]
     balances: Mapping[str, Mapping[InvoiceKey, Settled]]
     outbox_ms: Mapping[str, int]
+    quarantined: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,8 @@ def audit(evidence: Evidence, tables: Tables, files: Files) -> Iterator[Checked]
     yield from _ledger(evidence, tables)
     yield from _money(evidence, tables)
     yield from _dunning(evidence, tables)
+    quarantined = tables.quarantined
+    yield check(every_record_can_be_published, sum(quarantined.values()), quarantined)
     yield check(held_records, tables.applied.held, tables.applied.held)
 
 

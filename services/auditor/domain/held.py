@@ -67,6 +67,13 @@ class Applied:
         return by_id or self.held_at(service, place)
 
 
+def every_record_can_be_published(quarantined: Mapping[str, int]) -> Iterator[Finding]:
+    """No record was refused by the broker and put aside (`quarantined`: how many, by service)."""
+    for service, count in quarantined.items():
+        look = f"{service}.outbox where quarantined is not null"
+        yield Finding(f"{service}: outbox", "none put aside", f"{count} records", look)
+
+
 def held_records(held: Iterable[Held]) -> Iterator[Finding]:
     """Records that wait, failed or queue behind one that does: each has an owner and a reason."""
     for one in held:

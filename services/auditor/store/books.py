@@ -31,6 +31,9 @@ _OUTBOX: Final = (
     "SELECT floor(extract(epoch FROM min(created_at)) * 1000)::bigint FROM {}.outbox"
     " WHERE quarantined IS NULL HAVING count(*) > 0"
 )
+_QUARANTINED: Final = (
+    "SELECT count(*) FROM {}.outbox WHERE quarantined IS NOT NULL HAVING count(*) > 0"
+)
 _COMPLETED: Final = "SELECT legal_entity_id, job_id, revision FROM metrics_extractor.completed_job"
 _EXTRACTIONS: Final = (
     "SELECT legal_entity_id, job_id, revision, state, reason FROM metrics_extractor.job"
@@ -112,6 +115,14 @@ class Snapshot:
             service: row[0]
             for service in services
             for row in self._rows(_OUTBOX.format(service), service, "outbox")
+        }
+
+    def quarantined(self, services: Iterable[str]) -> Mapping[str, int]:
+        """How many records each service has put aside because the broker refused them."""
+        return {
+            service: row[0]
+            for service in services
+            for row in self._rows(_QUARANTINED.format(service), service, "outbox")
         }
 
     def accepted(self) -> frozenset[tuple[str, str, int]]:

@@ -153,6 +153,7 @@ BREACHES: list[tuple[str, Breach]] = [
     ("reminders ask for what is overdue", published(ReminderDue, days_overdue=0)),
     ("reminders ask for what is overdue", published(ReminderDue, open_amount=Decimal(9999))),
     ("stages follow each other", lambda w: w.events.append(reminder(issued(), 2, decided_at=NOW))),
+    ("every record can be published", lambda w: w.tables.update(quarantined={"pricer": 1})),
     (
         "balances follow from events",
         in_table("balances", "notifier", {KEY: Settled(Decimal(0), Decimal(0))}),

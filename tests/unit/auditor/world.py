@@ -327,6 +327,7 @@ def sound() -> World:
             "reminders": {(key, 1): False},
             "balances": {"notifier": {key: paid}, "dunning_scheduler": {key: paid}},
             "outbox_ms": {},
+            "quarantined": {},
         },
         files={
             "stored": {SHA: Stored(SHA, len(PDF))},

@@ -70,8 +70,11 @@ def phase(
 
 def ended(phases: Sequence[Phase], over: datetime | None) -> Iterator[Phase]:
     """The phases, each that states no end lasting until the device's next, or until all is over."""
-    for device in dict.fromkeys(one.device_id for one in phases):
-        mine = sorted((one for one in phases if one.device_id == device), key=lambda one: one.start)
+    by_device: dict[str, list[Phase]] = {}
+    for one in phases:
+        by_device.setdefault(one.device_id, []).append(one)
+    for of_device in by_device.values():
+        mine = sorted(of_device, key=lambda one: one.start)
         ends = [later.start for _, later in pairwise(mine)] + [over]
         for one, end in zip(mine, ends, strict=True):
             known = one.end or (end if end and end >= one.start else None)

@@ -23,6 +23,8 @@ _NAMES: Final = (
 )
 _BOXES: Final = ("RelativeBox", "AbsoluteBox")
 _CORNERS: Final = 4
+SOURCES_MAX: Final = 250
+SHARES_MAX: Final = 2_500
 _ONE: Final = Decimal(1)
 
 
@@ -61,8 +63,14 @@ def sources_of(root: Element, r: Reader) -> tuple[Source, ...]:
     return tuple(_source(one, placed, r) for one, placed in found)
 
 
-def shares(sources: Sequence[Source], sections: Sequence[str]) -> tuple[GangShare, ...]:
+def shares(
+    root: Element, sources: Sequence[Source], sections: Sequence[str]
+) -> tuple[GangShare, ...]:
     """The shares of all sources on each section that facts are about."""
+    if len(sources) > SOURCES_MAX or len(sources) * len(sections) > SHARES_MAX:
+        raise root.unreadable(
+            f"shares {len(sections)} sheets among {len(sources)} jobs: no real form does"
+        )
     return tuple(
         GangShare(sheet_id=section, job_id=one.job_id, copies=one.copies, area=one.area)
         for section in sections

@@ -43,8 +43,8 @@ def read_jdf(root: Element, r: Reader) -> Found:
 
 
 def _ticket(root: Element, r: Reader) -> Ticket:
-    supplied = _customer_supplied(root)
-    works = [_work(node, root, r, supplied=supplied) for node in nodes_of(root)]
+    supplied, order = _customer_supplied(root), general(root, "ChangeOrderID")
+    works = [_work(node, r, order, supplied=supplied) for node in nodes_of(root, r)]
     nodes = [work.node for work in works]
     statements = [one for work in works for one in work.statements]
     part_id = r.ident(root, "JobPartID")
@@ -71,15 +71,15 @@ def _ticket(root: Element, r: Reader) -> Ticket:
         items=tuple(items_of(works, r, drops, customer_supplied=supplied)),
         deliveries=drops,
         attribution=works[0].context.attribution,
-        usage=shared_by(usage, sources_of(root, r), part_id or "gang"),
+        usage=shared_by(root, usage, sources_of(root, r), part_id or "gang"),
     )
 
 
-def _work(node: Node, root: Element, r: Reader, *, supplied: bool) -> Work:
+def _work(node: Node, r: Reader, of_root: str | None, *, supplied: bool) -> Work:
     devices = (r.code(one, "DeviceID") for _, one in node.links("Device"))
     device = next(filter(None, devices), UNKNOWN_DEVICE)
     details = (one for info in node.infos("NodeInfo") for one in info.all("MISDetails"))
-    order = general(node.at, "ChangeOrderID") or general(root, "ChangeOrderID")
+    order = general(node.at, "ChangeOrderID") or of_root
     attribution = under(attribution_of(next(details, None), NOTHING_SAID), order)
     context = Context(r, node.section, device, attribution)
     said = of_node(node, context)

@@ -1,11 +1,13 @@
 """The node tree of a JDF 1.x ticket: nodes, the resources they link to, and how far they are."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.ingest.domain.element import Element
+from services.ingest.domain.reader import Reader
 from services.ingest.domain.words import ENDED
 
+_INFO_STEPS = 20
 _GROUPS = frozenset({"Product", "ProcessGroup"})
 
 
@@ -15,7 +17,8 @@ class Node:
 
     at: Element
     section: str | None
-    resources: Mapping[str, Element] = field(default_factory=dict)
+    resources: Mapping[str, Element]
+    r: Reader
 
     @property
     def product(self) -> bool:
@@ -41,8 +44,11 @@ class Node:
     def infos(self, name: str) -> Iterator[Element]:
         """NodeInfo or CustomerInfo: linked (JDF 1.3 and later) or as a child (before)."""
         yield from self.at.all(name)
-        for _, resource in self.links(name):
-            yield from (one for one in resource.walk() if one.name == name)
+        for link, resource in self.links(name):
+            for one in resource.walk():
+                self.r.spend(link, _INFO_STEPS)
+                if one.name == name:
+                    yield one
 
     def audits(self) -> list[Element]:
         """The node's audits, less those that a later one corrects (@refID)."""
@@ -51,7 +57,7 @@ class Node:
         return [audit for audit in pool if audit.text("ID") not in corrected]
 
 
-def nodes_of(root: Element) -> list[Node]:
+def nodes_of(root: Element, r: Reader) -> list[Node]:
     """The root node and all below it, in document order."""
     resources = {
         id_: resource
@@ -60,14 +66,16 @@ def nodes_of(root: Element) -> list[Node]:
         for resource in pool.children
         if (id_ := resource.text("ID"))
     }
-    return list(_nodes(root, None, resources))
+    return list(_nodes(root, None, resources, r))
 
 
-def _nodes(at: Element, above: str | None, resources: Mapping[str, Element]) -> Iterator[Node]:
+def _nodes(
+    at: Element, above: str | None, resources: Mapping[str, Element], r: Reader
+) -> Iterator[Node]:
     section = at.text("JobPartID") or above
-    yield Node(at, section, resources)
+    yield Node(at, section, resources, r)
     for child in at.all("JDF"):
-        yield from _nodes(child, section, resources)
+        yield from _nodes(child, section, resources, r)
 
 
 def why_open(root: Node) -> str:

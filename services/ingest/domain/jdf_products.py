@@ -10,14 +10,14 @@ from services.ingest.domain.jdf_statements import Work
 from services.ingest.domain.places import Place, place_of
 from services.ingest.domain.reader import Reader
 from services.ingest.domain.statement import Amounts, total
-from services.ingest.domain.ticket import Item
+from services.ingest.domain.ticket import Item, dropped_by_item
 from services.ingest.domain.words import FINISHING, product_class_of
 from shared.events.production import Delivery, Operation
 
 _FINAL = "FinalProduct"
 
 
-def products_of(nodes: Sequence[Node]) -> Mapping[str, tuple[Node, Element]]:
+def products_of(nodes: Sequence[Node]) -> dict[str, tuple[Node, Element]]:
     """The components that are sold, by resource id, each with the node that puts it out.
 
     They are what product nodes put out and none of them takes in; without product nodes, what
@@ -52,15 +52,17 @@ def items_of(
     works: Sequence[Work], r: Reader, drops: Sequence[Delivery], *, customer_supplied: bool
 ) -> Iterator[Item]:
     """The products that somebody ordered, with what was made of them, or else what drops say."""
+    outputs = _outputs(works)
+    dropped = dropped_by_item(drops)
     for id_, (node, component) in products_of([work.node for work in works]).items():
-        item_id = _item_id(node, component)
-        outputs = [_output(work, id_) for work in works]
-        own = next(one for work, one in zip(works, outputs, strict=True) if work.node is node)
+        stated = outputs.get(id_, {})
+        own = stated.get(id(node), Amounts())
         ordered = own.planned_good or r.amount(component, "Amount")
         if ordered is None:
             continue
-        made = [one.actual_good for one in (own, *reversed(outputs)) if one.actual_good is not None]
-        dropped = [one.quantity for one in drops if one.item_id == item_id]
+        item_id = _item_id(node, component)
+        told = (one.actual_good for one in (own, *reversed(stated.values())))
+        made = next((one for one in told if one is not None), None)
         yield Item(
             item_id=r.ident(component, "ProductID") or item_id,
             description=node.at.text("DescriptiveName")
@@ -68,15 +70,23 @@ def items_of(
             or item_id,
             product_class=product_class_of(r.code(component, "ProductType")),
             ordered=ordered,
-            delivered=made[0] if made else sum(dropped, Decimal(0)) if dropped else None,
+            delivered=dropped.get(item_id) if made is None else made,
             customer_supplied=customer_supplied,
         )
 
 
-def _output(work: Work, id_: str) -> Amounts:
-    """What a node states of this product: several nodes may state the same pieces."""
-    mine = (one for one in work.statements if one.output and one.trait("ID") == id_)
-    return total(one for one in mine if not one.is_sheet)
+def _outputs(works: Sequence[Work]) -> Mapping[str, dict[int, Amounts]]:
+    """What each node states of what it puts out, by resource id and node; sheets are no pieces.
+
+    Several nodes may state the same pieces, so they are not added up.
+    """
+    found: dict[str, dict[int, Amounts]] = {}
+    for work in works:
+        for one in work.statements:
+            if one.output and not one.is_sheet:
+                stated = found.setdefault(one.trait("ID") or "", {})
+                stated[id(work.node)] = stated.get(id(work.node), Amounts()) + one.amounts
+    return found
 
 
 def deliveries_of(nodes: Sequence[Node], r: Reader) -> tuple[Delivery, ...]:
@@ -86,9 +96,10 @@ def deliveries_of(nodes: Sequence[Node], r: Reader) -> tuple[Delivery, ...]:
     """
     products = products_of(nodes)
     items = {id_: _item_id(node, component) for id_, (node, component) in products.items()}
+    owned = {id(node): items[id_] for id_, (node, _) in reversed(products.items())}
     found: list[Delivery] = []
     for node in nodes:
-        own = next((items[id_] for id_, (of, _) in products.items() if of is node), None)
+        own = owned.get(id(node))
         for drop in _drops(node):
             place = _place(drop, node)
             number = drop.text("DropID") or f"drop-{len(found) + 1}"

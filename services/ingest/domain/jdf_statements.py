@@ -7,6 +7,7 @@ from services.ingest.domain.context import Context
 from services.ingest.domain.element import Element
 from services.ingest.domain.jdf_nodes import Node
 from services.ingest.domain.parts import common_part
+from services.ingest.domain.reader import Reader
 from services.ingest.domain.statement import Amounts, Statement
 from services.ingest.domain.words import attribution_of, general, under
 
@@ -57,7 +58,7 @@ def of_link(link: Element, resource: Element, context: Context) -> Iterator[Stat
     whole = Statement(
         at=link,
         name=link.name.removesuffix("Link"),
-        traits=partition(resource, common_part(link)),
+        traits=partition(resource, common_part(link), context.r),
         part=common_part(link),
         output=link.text("Usage") == "Output",
         unit=link.text("Unit") or resource.text("Unit"),
@@ -77,7 +78,7 @@ def of_amounts(
     """`whole` once for each `PartAmount`, or once with the amounts that stand at it itself."""
     for one in parts:
         part = {**whole.part, **common_part(one)}
-        traits = {**whole.traits, **partition(resource, part)}
+        traits = {**whole.traits, **partition(resource, part, context.r)}
         amounts = _amounts(one, part, context)
         yield replace(whole, at=one, part=part, traits=traits, amounts=amounts)
     if not parts:
@@ -94,8 +95,9 @@ def _amounts(at: Element, part: Mapping[str, str], context: Context) -> Amounts:
     return Amounts(planned, None, actual, None)
 
 
-def partition(resource: Element, part: Mapping[str, str]) -> Mapping[str, str]:
+def partition(resource: Element, part: Mapping[str, str], r: Reader) -> Mapping[str, str]:
     """A resource's attributes, with those of its partitions that the part names on top."""
+    r.spend(resource, len(resource.children))
     traits = dict(resource.attributes)
     supplied = general(resource, "CustomerSupplied")
     if supplied:
@@ -103,5 +105,5 @@ def partition(resource: Element, part: Mapping[str, str]) -> Mapping[str, str]:
     for child in resource.children:
         keys = child.attributes.keys() & part.keys() if child.name == resource.name else set()
         if keys and all(child.attributes[key] == part[key] for key in keys):
-            return {**traits, **partition(child, part)}
+            return {**traits, **partition(child, part, r)}
     return traits

@@ -1,10 +1,13 @@
 """Statements about one thing become one resource; a substrate that stood in for another says so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.ingest.domain.statement import Amounts
 from services.ingest.domain.words import NOTHING_SAID
 from shared.events.production import Component, Resource
+
+Unused = Mapping[str | None, Mapping[str | None, Resource]]
+"""The substrates that were planned and not used, by section and product."""
 
 
 def merged(resources: Iterable[Resource]) -> tuple[Resource, ...]:
@@ -52,26 +55,34 @@ def substituted(resources: Sequence[Resource]) -> tuple[Resource, ...]:
     disappears. Where several could be meant, both stay as they are.
     """
     substrates = [one for one in resources if one.component is Component.SUBSTRATE]
-    used = {one.product_id for one in substrates if _amounts(one).actual is not None}
-    unused = [one for one in substrates if one.product_id not in {*used, None}]
-    replaced: dict[str, Resource] = {}
+    used = {one.product_id for one in substrates if _amounts(one).actual is not None} | {None}
+    unused: dict[str | None, dict[str | None, Resource]] = {}
+    for one in substrates:
+        if one.product_id not in used:
+            unused.setdefault(one.section, {}).setdefault(one.product_id, one)
+    replaced: set[str] = set()
     result = []
     for one in resources:
-        planned_too = _amounts(one).planned is not None
-        meant = None if planned_too or one not in substrates else _meant(one, unused)
+        planned = _amounts(one).planned is not None
+        free = one.component is Component.SUBSTRATE and not planned and unused
+        meant = _meant(one, unused) if free else None
         if meant is None:
             result.append(one)
             continue
         plan = Amounts() if meant.resource_id in replaced else _amounts(meant)
-        replaced[meant.resource_id] = meant
+        replaced.add(meant.resource_id)
         stand_in = _with(one, _amounts(one) + plan)
         result.append(stand_in.model_copy(update={"substitute_for": meant.product_id}))
     return tuple(one for one in result if one.resource_id not in replaced)
 
 
-def _meant(used: Resource, unused: Sequence[Resource]) -> Resource | None:
+def _meant(used: Resource, unused: Unused) -> Resource | None:
     """The one unused substrate that was planned for the section of the used one, or for the job."""
-    here = [plan for plan in unused if plan.section == used.section] or [
-        plan for plan in unused if plan.section is None or used.section is None
-    ]
-    return here[0] if len({plan.product_id for plan in here}) == 1 else None
+    here = unused.get(used.section)
+    if here is None:
+        here = unused.get(None, {}) if used.section else _everywhere(unused)
+    return next(iter(here.values())) if len(here) == 1 else None
+
+
+def _everywhere(unused: Unused) -> Mapping[str | None, Resource]:
+    return {product: one for by_product in unused.values() for product, one in by_product.items()}

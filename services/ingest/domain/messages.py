@@ -165,7 +165,7 @@ def _jmf_statements(info: Element, context: Context) -> Iterator[Statement]:
     whole = Statement(
         at=info,
         name=name,
-        traits={**partition(resource, part), **({"ModuleID": module} if module else {})},
+        traits={**partition(resource, part, context.r), **({"ModuleID": module} if module else {})},
         part=part,
         output=info.text("Usage") == "Output",
         unit=info.text("Unit") or resource.text("Unit"),

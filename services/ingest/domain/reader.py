@@ -25,6 +25,7 @@ _DURATION: Final = re.compile(
 _SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 QUANTUM: Final = Decimal(1).scaleb(-QUANTITY.scale)
 _INTEGER_DIGITS: Final = QUANTITY.precision - QUANTITY.scale
+STEPS_MAX: Final = 2_000_000
 CODE_MAX, ID_MAX, TEXT_MAX = 64, 200, 2000
 
 
@@ -43,6 +44,7 @@ class Reader:
     legal_entity_id: str
     zone: ZoneInfo | None = None
     noted: dict[str, None] = field(default_factory=dict)
+    steps: int = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -52,6 +54,12 @@ class Reader:
     def note(self, text: str) -> None:
         """Remember something that the person who ingests should know."""
         self.noted[text] = None
+
+    def spend(self, at: Element, steps: int) -> None:
+        """Count work that grows faster than the file; too much of it is refused."""
+        self.steps += steps
+        if self.steps > STEPS_MAX:
+            raise at.unreadable("refers to so many parts so often that it cannot be read: split it")
 
     def amount(self, at: Element, attribute: str) -> Decimal | None:
         """An amount of zero or more, rounded half up to nine decimals."""

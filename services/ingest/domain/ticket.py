@@ -40,6 +40,7 @@ from shared.ids import cause_id
 Fact = TypeVar("Fact", Resource, Phase, PlannedTime, Operation)
 UNKNOWN_DEVICE: Final = "UNKNOWN"
 _DIGITS_MAX: Final = 6
+GANG_FACTS_MAX: Final = 100_000
 NO_RUN: Final = "its audit pool holds no finished process run"
 
 
@@ -73,7 +74,7 @@ def usage_of(statements: Sequence[Statement]) -> Usage:
     )
 
 
-def shared_by(usage: Usage, sources: Sequence[Source], default: str) -> Usage:
+def shared_by(root: Element, usage: Usage, sources: Sequence[Source], default: str) -> Usage:
     """The usage of a gang form with everybody's shares; facts of no section are of `default`.
 
     Its meters are left out: a reading cannot be shared.
@@ -91,8 +92,10 @@ def shared_by(usage: Usage, sources: Sequence[Source], default: str) -> Usage:
         *whole.phases,
         *whole.operations,
     )
+    if len(used) * len(sources) > GANG_FACTS_MAX:
+        raise root.unreadable(f"tells {len(sources)} jobs {len(used)} facts each: split it")
     sections = list(dict.fromkeys(one.section for one in used if one.section))
-    return replace(whole, gang_shares=shares(sources, sections))
+    return replace(whole, gang_shares=shares(root, sources, sections))
 
 
 def _of(usage: Usage, job_id: str) -> Usage:
@@ -255,7 +258,14 @@ def _completed(ticket: Ticket, job_id: str, newest: datetime, r: Reader) -> JobC
     revision = int(newest.timestamp() * 1000)
     if revision < 1:
         raise ticket.root.unreadable(f"the newest audit is of {newest:%Y}: no revision before 1970")
-    items = tuple(_job_item(item, ticket, r) for item in ticket.items if item.delivered is not None)
+    drops: dict[str, list[Delivery]] = {}
+    for drop in ticket.deliveries:
+        drops.setdefault(drop.item_id, []).append(drop)
+    items = tuple(
+        _job_item(item, drops.get(item.item_id, []), ticket, r)
+        for item in ticket.items
+        if item.delivered is not None
+    )
     for item in ticket.items:
         if item.delivered is None:
             r.note(f"item {item.item_id} is left out: nothing says how many were made or delivered")
@@ -294,8 +304,15 @@ def expected_reports(root: Element) -> int | None:
     return int(stated)
 
 
-def _job_item(item: Item, ticket: Ticket, r: Reader) -> JobItem:
-    drops = [one for one in ticket.deliveries if one.item_id == item.item_id]
+def dropped_by_item(drops: Sequence[Delivery]) -> dict[str, Decimal]:
+    """What was dropped of each item."""
+    found: dict[str, Decimal] = {}
+    for drop in drops:
+        found[drop.item_id] = found.get(drop.item_id, Decimal(0)) + drop.quantity
+    return found
+
+
+def _job_item(item: Item, drops: Sequence[Delivery], ticket: Ticket, r: Reader) -> JobItem:
     places = {(drop.ship_to_country, drop.ship_to_region) for drop in drops}
     country, region = places.pop() if len(places) == 1 else (None, None)
     delivered = item.delivered or Decimal(0)

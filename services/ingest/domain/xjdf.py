@@ -116,7 +116,7 @@ def _usage(
         planned_times=tuple(_planned_times(root, context)),
         operations=(*usage.operations, *counted),
     )
-    return shared_by(whole, sources_of(root, context.r), context.section or "gang")
+    return shared_by(root, whole, sources_of(root, context.r), context.section or "gang")
 
 
 def _audits(root: Element) -> Sequence[Element]:

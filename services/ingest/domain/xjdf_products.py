@@ -9,7 +9,7 @@ from services.ingest.domain.parts import common_part
 from services.ingest.domain.places import Place, place_of
 from services.ingest.domain.reader import Reader
 from services.ingest.domain.statement import Amounts, Statement, total
-from services.ingest.domain.ticket import Item
+from services.ingest.domain.ticket import Item, dropped_by_item
 from services.ingest.domain.words import FINISHING, general, product_class_of
 from shared.events.production import Attribution, Delivery, Operation
 
@@ -31,28 +31,35 @@ def items_of(
 ) -> Iterator[Item]:
     """The products, each with what the audits say was made of it, or else what its drops say."""
     products = _products(root)
+    made = _made(actual)
+    dropped = dropped_by_item(drops)
     for item_id, product in products.items():
-        r.ident(product, "ExternalID")
-        names = {item_id, product.text("ID") or item_id}
-        made = _made(actual, names, alone=len(products) == 1)
-        dropped = [one.quantity for one in drops if one.item_id == item_id]
+        names = dict.fromkeys((item_id, product.text("ID") or item_id))
+        mine = [made[name] for name in names if name in made]
+        alone = [made[None]] if len(products) == 1 and None in made else []
+        good = sum(mine or alone, Amounts()).actual_good
         yield Item(
-            item_id=item_id,
+            item_id=r.ident(product, "ExternalID") or item_id,
             description=product.text("DescriptiveName") or product.text("ProductType") or item_id,
             product_class=general(product, "ProductClass")
             or product_class_of(r.code(product, "ProductType")),
             ordered=r.amount(product, "Amount") or Decimal(0),
-            delivered=sum(dropped, Decimal(0)) if made is None and dropped else made,
+            delivered=dropped.get(item_id) if good is None else good,
             customer_supplied=general(product, "CustomerSupplied") == "true",
         )
 
 
-def _made(actual: Sequence[Statement], names: set[str], *, alone: bool) -> Decimal | None:
-    """Good pieces of a product: sheets and signatures of it are not pieces of it."""
-    outputs = [one for one in _outputs(actual) if not one.is_sheet]
-    mine = [one for one in outputs if _product_part(one) in names]
-    untold = [one for one in outputs if _product_part(one) is None] if alone else []
-    return total(mine or untold).actual_good
+def _made(actual: Sequence[Statement]) -> Mapping[str | None, Amounts]:
+    """Pieces by the product that they are of; None where their part names none.
+
+    Sheets and signatures of a product are not pieces of it.
+    """
+    found: dict[str | None, Amounts] = {}
+    for one in _outputs(actual):
+        if not one.is_sheet:
+            of = _product_part(one)
+            found[of] = found.get(of, Amounts()) + one.amounts
+    return found
 
 
 def _product_part(one: Statement) -> str | None:

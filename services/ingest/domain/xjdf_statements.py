@@ -1,6 +1,6 @@
 """The statements in XJDF resource sets: planned in the body, actual in audits and messages."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from services.ingest.domain.context import Context
@@ -19,8 +19,10 @@ def statements_of_info(info: Element, context: Context) -> Iterator[Statement]:
 
 def statements(rset: Element, context: Context) -> Iterator[Statement]:
     """One statement for each amount of a resource set; one without amounts where there is none."""
+    attribution = under(context.attribution, general(rset, "ChangeOrderID"))
+    of_set = replace(context, attribution=attribution)
     for resource in rset.all("Resource"):
-        whole = _statement(rset, resource, context)
+        whole = _statement(rset, resource, of_set)
         amounts = list(resource.all("AmountPool", "PartAmount"))
         for one in amounts:
             part = {**whole.part, **common_part(one)}
@@ -31,7 +33,6 @@ def statements(rset: Element, context: Context) -> Iterator[Statement]:
 
 def _statement(rset: Element, resource: Element, context: Context) -> Statement:
     name, steps = rset.text("Name") or "", rset.words("CombinedProcessIndex")
-    order = general(resource, "ChangeOrderID") or general(rset, "ChangeOrderID")
     return Statement(
         at=resource,
         name=name,
@@ -40,7 +41,7 @@ def _statement(rset: Element, resource: Element, context: Context) -> Statement:
         output=rset.text("Usage") == "Output",
         unit=rset.text("Unit"),
         section=context.section,
-        attribution=under(context.attribution, order),
+        attribution=under(context.attribution, general(resource, "ChangeOrderID")),
         device=context.device,
         read_at=context.read_at,
         step=int(steps[-1]) if steps and steps[-1].isdecimal() else -1,
@@ -69,16 +70,40 @@ def named_as_planned(
     actual: Sequence[Statement], planned: Sequence[Statement]
 ) -> Iterator[Statement]:
     """Audited media that say less than the plan are the planned ones, no substitutes."""
-    paper = [one for one in planned if one.substrate and one.stated_id]
+    paper = _Planned(one for one in planned if one.substrate and one.stated_id)
     for one in actual:
-        like = {
-            plan.stated_id: plan
-            for plan in paper
-            if plan.whole_section in {one.whole_section, one.section, None}
-            and one.described_id in {plan.described_id, None}
-        }
         known = one.stated_id is not None or not one.substrate
-        yield one if known or len(like) != 1 else one.called(next(iter(like.values())))
+        meant = None if known else paper.meant(one)
+        yield one.called(meant) if meant else one
+
+
+class _Planned:
+    """Planned media by where they are planned and what they are, one for each of the shop's ids."""
+
+    def __init__(self, media: Iterable[Statement]) -> None:
+        self._by_place: dict[str | None, dict[str | None, Statement]] = {}
+        self._by_kind: dict[tuple[str | None, str | None], dict[str | None, Statement]] = {}
+        for one in media:
+            here = one.whole_section
+            _first_two(self._by_place.setdefault(here, {}), one)
+            _first_two(self._by_kind.setdefault((here, one.described_id), {}), one)
+
+    def meant(self, one: Statement) -> Statement | None:
+        """The only planned medium where this one was used that it does not contradict."""
+        found: dict[str | None, Statement] = {}
+        for place in dict.fromkeys((one.whole_section, one.section, None)):
+            kinds = dict.fromkeys((one.described_id, None))
+            exact = (self._by_kind.get((place, kind), {}) for kind in kinds)
+            near = exact if one.described_id else [self._by_place.get(place, {})]
+            for media in near:
+                found.update(media)
+        return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _first_two(media: dict[str | None, Statement], one: Statement) -> None:
+    """Keep the last of each of two ids: that there are two is all that matters."""
+    if len(media) <= 1 or one.stated_id in media:
+        media[one.stated_id] = one
 
 
 def with_paper(
@@ -100,18 +125,16 @@ def with_paper(
 def _sheets_of(known: Sequence[Statement], media: Sequence[Statement]) -> Iterator[Statement]:
     if any(one.substrate and one.amounts.stated for one in known):
         return
+    by_id = {one.trait("ID"): one for one in media}
+    by_place: dict[str | None, list[Statement]] = {}
+    for one in media:
+        by_place.setdefault(one.whole_section, []).append(one)
     for sheet in known:
         if sheet.name == "Component" and not sheet.output and sheet.amounts.stated:
-            paper = _paper_of(sheet, media)
+            reference = sheet.trait("MediaRef")
+            places = dict.fromkeys((sheet.whole_section, sheet.section))
+            allowed = [one for place in places for one in by_place.get(place, [])[:2]]
+            alone = allowed[0] if len(allowed) == 1 else None
+            paper = by_id.get(reference) if reference in by_id and reference else alone
             if paper is not None:
                 yield replace(sheet, name="Media", traits=paper.traits)
-
-
-def _paper_of(sheet: Statement, media: Sequence[Statement]) -> Statement | None:
-    """The medium that the sheet refers to, else the only one that its part allows."""
-    reference = sheet.trait("MediaRef")
-    referred = [one for one in media if reference and one.trait("ID") == reference]
-    allowed = referred or [
-        one for one in media if one.whole_section in {sheet.whole_section, sheet.section}
-    ]
-    return allowed[0] if len(allowed) == 1 else None

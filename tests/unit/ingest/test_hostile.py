@@ -12,11 +12,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from services.ingest.domain import reader
 from services.ingest.domain.outcome import Failed, Nothing, Produced
 from services.ingest.gateway import files, xml
 from services.ingest.handler import read_file
 from shared.codec.codec import Codec
-from tests.unit.ingest.made import ENTITY, ONE, RUN, TWO, fault, reason, report, taken, xjdf, xjmf
+from tests.unit.ingest.made import (
+    ENTITY,
+    ONE,
+    RUN,
+    TWO,
+    amount,
+    audited,
+    fault,
+    jdf,
+    paper,
+    reason,
+    report,
+    resource_set,
+    taken,
+    xjdf,
+    xjmf,
+)
+from tests.unit.ingest.made_jdf import link, node
 from tests.unit.ingest.test_messages import info
 
 
@@ -85,6 +103,32 @@ def test_the_guard_counts_before_anything_is_built(
     assert "a plan" in reason(text)
     monkeypatch.setattr(xml, f"{counted.upper()}_MAX", 50)
     assert f"50 {counted}" in fault(text)
+
+
+def test_parts_that_refer_to_each_other_too_often_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A small file could otherwise keep a processor busy for hours."""
+    monkeypatch.setattr(reader, "STEPS_MAX", 500)
+    inks = "".join(f'<Ink Separation="C{n}"/>' for n in range(30))
+    amounts = "".join(
+        f'<PartAmount ActualAmount="1"><Part Separation="C{n}"/></PartAmount>' for n in range(30)
+    )
+    used = link("i", inner=f"<AmountPool>{amounts}</AmountPool>", name="Ink")
+    assert "<Ink> refers to so many parts" in fault(jdf(f'<Ink ID="i">{inks}</Ink>', used))
+    infos = f'<NodeInfo ID="ni">{"<NodeInfo/>" * 10}</NodeInfo>'
+    nodes = node(link("ni", name="NodeInfo")) * 4
+    assert "<NodeInfoLink> refers to so many parts" in fault(jdf(infos, nodes=nodes))
+
+
+def test_a_form_of_more_jobs_than_real_ones_have_is_refused() -> None:
+    sources = "".join(f'<GangSource JobID="J{n}"/>' for n in range(251))
+    info = resource_set("NodeInfo", f"<Resource><NodeInfo>{sources}</NodeInfo></Resource>")
+    used = audited(paper(amount("Amount=5")))
+    assert "among 251 jobs: no real form does" in fault(xjdf(info, used))
+    lots = "".join(f'<PartAmount Amount="1"><Part LotID="L{n}"/></PartAmount>' for n in range(600))
+    many = audited(paper(f"<AmountPool>{lots}</AmountPool>"))
+    assert "tells 251 jobs 600 facts each: split it" in fault(xjdf(info, many))
 
 
 def zipped() -> bytes:

@@ -1,5 +1,7 @@
 """Materials of an XJDF: planned and actual, good and waste, substitutes, and who pays."""
 
+import pytest
+
 from shared.events.production import (
     Attribution,
     Cause,
@@ -179,6 +181,28 @@ def test_two_lots_of_a_substitute_carry_the_plan_once() -> None:
     assert [plain(one.planned_good) for one in found] == ["500", None]
 
 
+@pytest.mark.parametrize(
+    ("planned", "used"), [("", '<Part SheetName="S1"/>'), ('<Part SheetName="S1"/>', "")]
+)
+def test_a_plan_for_the_job_covers_its_sheets_and_the_other_way_round(
+    planned: str, used: str
+) -> None:
+    plan = paper(amount("Amount=500", planned), 'ExternalID="SILK"')
+    audit = audited(paper(amount("Amount=505", used), 'ExternalID="GLOSS"'))
+    (found,) = completed(xjdf(plan, audit + RUN)).resources
+    assert (found.product_id, found.substitute_for) == ("GLOSS", "SILK")
+
+
+def test_a_plan_for_one_sheet_says_nothing_of_another() -> None:
+    plan = paper(amount("Amount=500", '<Part SheetName="S1"/>'), 'ExternalID="SILK"')
+    audit = audited(paper(amount("Amount=5", '<Part SheetName="S2"/>'), 'ExternalID="GLOSS"'))
+    found = completed(xjdf(plan, audit + RUN)).resources
+    assert [(one.product_id, one.substitute_for) for one in found] == [
+        ("SILK", None),
+        ("GLOSS", None),
+    ]
+
+
 def test_a_stock_used_beside_the_planned_one_replaces_nothing() -> None:
     plan = paper(amount("Amount=500"), 'ExternalID="SILK"')
     used = audited(paper(amount("Amount=400"), 'ExternalID="SILK"')) + audited(
@@ -207,6 +231,19 @@ def test_an_audit_that_names_less_than_the_plan_means_the_planned_paper() -> Non
         used = audited(paper(amount("Amount=490"), "", told))
         (found,) = completed(xjdf(plan, used + RUN)).resources
         assert (found.product_id, found.substitute_for) == ("SILK", None)
+
+
+def test_an_audit_of_what_the_plan_leaves_open_means_the_planned_paper() -> None:
+    plan = paper(amount("Amount=500"), 'ExternalID="SILK"')
+    used = audited(paper(amount("Amount=490"), "", 'MediaType="Paper" Weight="135"'))
+    (found,) = completed(xjdf(plan, used + RUN)).resources
+    assert (found.product_id, found.substitute_for) == ("SILK", None)
+
+
+def test_an_audit_that_could_mean_several_planned_papers_means_none() -> None:
+    plans = "".join(paper(amount("Amount=5"), f'ExternalID="{name}"') for name in "ABC")
+    found = completed(xjdf(plans, audited(paper(amount("Amount=5"), "")) + RUN)).resources
+    assert [one.product_id for one in found] == ["A", "B", "C", None]
 
 
 def test_an_audit_of_another_weight_is_a_substitute_even_without_an_id() -> None:

@@ -16,6 +16,7 @@ from shared.db import OWNER
 from shared.dead_letters import DeadLetter, Filter, find_in
 from shared.events.base import Event
 from shared.identity import key_of, topic_of
+from shared.local.environment import local_settings
 from shared.migrate import bring_up
 from shared.producer import publish
 from shared.runtime.loop import ConsumerLoop
@@ -24,6 +25,7 @@ from shared.settings import Settings
 from shared.testing import read_topic, scratch_database
 from shared.topology import BY_NAME
 from tests.integration.runtime.echo import DECIDED, POLICIES, REQUESTED, SPEC
+from tests.integration.servers import servers
 
 DEAD_LETTERS = tuple(BY_NAME[name].dead_letters(SPEC.name) for name in (REQUESTED, POLICIES))
 LIMIT_S = 30.0
@@ -113,6 +115,13 @@ class Echo:
             self._relay.join(10)
         self.engine.dispose()
         self._owner.dispose()
+
+
+@pytest.fixture(scope="session", name="settings")
+def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Servers of their own: these tests empty topics that others have made, and compact."""
+    with servers(tmp_path_factory.mktemp("runtime")) as endpoints:
+        yield local_settings(endpoints)
 
 
 @pytest.fixture

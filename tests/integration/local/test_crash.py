@@ -72,12 +72,17 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _wait_until_gone(processes: list[int], data_dir: Path) -> None:
-    """Until the processes have ended and nobody, a database backend for one, holds a lock."""
+def _wait_until_ended(processes: list[int]) -> None:
+    """Until the processes have ended and the system has collected them, which may take a while."""
     deadline = time.monotonic() + GONE_SECONDS_MAX
     while alive := [process for process in processes if _alive(process)]:
         assert time.monotonic() < deadline, f"still running: {alive}"
         Event().wait(POLL_SECONDS)
+
+
+def _wait_until_unlocked(data_dir: Path) -> None:
+    """Until nobody, a database backend for one, holds a lock."""
+    deadline = time.monotonic() + GONE_SECONDS_MAX
     for name in ("kafka", "postgres"):
         while (lock := try_lock(data_dir / name / "lock")) is None:
             assert time.monotonic() < deadline, f"something of {name} still runs"
@@ -88,7 +93,8 @@ def _wait_until_gone(processes: list[int], data_dir: Path) -> None:
 def test_servers_end_with_a_killed_session(session: Session, tmp_path: Path) -> None:
     """Given a running stack, when its session is SIGKILLed, then both servers stop cleanly."""
     session.kill()
-    _wait_until_gone(session.servers + session.supervisors, tmp_path)
+    _wait_until_ended(session.servers + session.supervisors)
+    _wait_until_unlocked(tmp_path)
     assert "database system is shut down" in (tmp_path / "logs" / "postgres.log").read_text()
     with LocalStack(tmp_path) as endpoints:
         assert content.read(endpoints) == ("J-1", "J-1")
@@ -106,5 +112,5 @@ def test_orphans_are_ended_by_the_next_start(session: Session, tmp_path: Path) -
     session.kill()
     assert all(_alive(server) for server in session.servers)
     with LocalStack(tmp_path) as endpoints:
-        assert not any(_alive(server) for server in session.servers)
+        _wait_until_ended(session.servers)
         assert content.read(endpoints) == ("J-1", "J-1")

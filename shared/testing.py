@@ -170,14 +170,14 @@ def read_topic(settings: Settings, topic: str) -> list[Message]:
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        open_ends, found = len(partitions), []
-        while open_ends:
+        unread, found = set(partitions), []  # an end is told again whenever it moves
+        while unread:
             for message in consumer.consume(1000, 0.2):
                 error = message.error()
                 if error is None:
                     found.append(message)
                 elif error.code() == kafka.PARTITION_EOF:
-                    open_ends -= 1
+                    unread.discard(message.partition() or 0)
                 else:
                     raise KafkaException(error)
     finally:

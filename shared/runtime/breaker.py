@@ -5,7 +5,7 @@ dead-lettering everything helps nobody. An open breaker lets one record through 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -32,7 +32,8 @@ class _Trip:
 class Breaker:
     """One breaker per partition.
 
-    It opens where `share` of at least `records_min` records of a batch fail, or as many in a row.
+    It opens where `share` of at least `records_min` records of a batch fail, or `records_min` in a
+    row, wherever batches begin and end.
     """
 
     records_min: int
@@ -51,19 +52,21 @@ class Breaker:
             for place, count in dead.items()
             if totals[place] >= self.records_min and count >= self.share * totals[place]
         }
-        streaks = {p for p, n in self._after(fates).items() if n >= self.records_min}
+        streaks = {place for place, n in self._streak_by_record(fates) if n >= self.records_min}
         return (crowded | streaks) - self._trips.keys()
 
     def note(self, fates: Sequence[tuple[Partition, bool]]) -> None:
         """The batch is committed: remember how many in a row have failed."""
-        self._streaks.update(self._after(fates))
+        self._streaks.update(self._streak_by_record(fates))
 
-    def _after(self, fates: Sequence[tuple[Partition, bool]]) -> dict[Partition, int]:
-        streaks: dict[Partition, int] = {}
+    def _streak_by_record(
+        self, fates: Sequence[tuple[Partition, bool]]
+    ) -> Iterator[tuple[Partition, int]]:
+        """After each record, how many of its partition have failed in a row."""
+        streaks = dict(self._streaks)
         for place, is_dead in fates:
-            before = streaks.get(place, self._streaks.get(place, 0))
-            streaks[place] = before + 1 if is_dead else 0
-        return streaks
+            streaks[place] = streaks.get(place, 0) + 1 if is_dead else 0
+            yield place, streaks[place]
 
     def open(self, places: Iterable[Partition], now: float) -> None:
         """Open for these partitions, each time longer until one of their records succeeds."""

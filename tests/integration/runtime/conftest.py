@@ -1,120 +1,40 @@
 """The echo service on real servers: in this process, step by step, or as processes to kill."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from functools import cache
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 from sqlalchemy import text
 
-from shared import db, kafka
-from shared.clock import Clock, SystemClock, monotonic
-from shared.codec.codec import Codec
+from shared import db
+from shared.clock import Clock, monotonic
 from shared.db import OWNER
-from shared.dead_letters import DeadLetter, Filter, find_in
-from shared.events.base import Event
-from shared.identity import key_of, topic_of
 from shared.local.environment import local_settings
 from shared.migrate import bring_up
-from shared.producer import publish
-from shared.runtime.loop import ConsumerLoop
-from shared.runtime.relay import Relay
+from shared.runtime.tables import METADATA as RUNTIME
 from shared.settings import Settings
-from shared.testing import read_topic, scratch_database
+from shared.testing import scratch_database
 from shared.topology import BY_NAME
-from tests.integration.runtime.echo import DECIDED, POLICIES, REQUESTED, SPEC
+from tests.integration.runtime.bench import LIMIT_S, Echo
+from tests.integration.runtime.echo import DECIDED, METADATA, POLICIES, REQUESTED, SPEC
+from tests.integration.runtime.instances import Instances
 from tests.integration.servers import servers
 
 DEAD_LETTERS = tuple(BY_NAME[name].dead_letters(SPEC.name) for name in (REQUESTED, POLICIES))
-LIMIT_S = 30.0
+PARTITIONS = 3
 
-
-class Echo:
-    """The echo service's database and topics, and one instance of it in this process."""
-
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        self.settings = settings
-        self.clock = clock or SystemClock()
-        self.engine = db.engine(settings, "colophon_approver")
-        self._owner = db.engine(settings, OWNER, search_path=SPEC.name)
-        self._loop: ConsumerLoop | None = None
-        self._relay: Relay | None = None
-
-    @property
-    def loop(self) -> ConsumerLoop:
-        """The instance in this process, made when first asked for."""
-        if self._loop is None:
-            codec = Codec()
-            self._loop = ConsumerLoop(SPEC, self.settings, self.clock, self.engine, codec)
-            self._relay = Relay(self.settings, SPEC.name)
-            self._relay.start()
-        return self._loop
-
-    def until(self, holds: Callable[[], object], steps: Callable[[], None] | None = None) -> None:
-        """Step the instance until `holds`; fails after 30 s with what the tables say."""
-        step = steps or self.loop.step
-        deadline = monotonic() + LIMIT_S
-        while not holds():
-            if monotonic() > deadline:
-                pytest.fail(f"not in {LIMIT_S} s: {self.state()}")
-            step()
-
-    def publish(self, *events: Event) -> None:
-        """Publish events, all acknowledged."""
-        publish(self.settings, events, "test")
-
-    def raw(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        """Publish bytes."""
-        self.raws([(topic, key, value)])
-
-    def raws(self, records: Iterable[tuple[str, bytes | None, bytes | None]]) -> None:
-        """Publish bytes, at once."""
-        producer = Producer(kafka.producer(self.settings))
-        for topic, key, value in records:
-            producer.produce(topic, value, key)
-        assert producer.flush(10) == 0
-
-    def query(self, sql: str, **parameters: object) -> Sequence[Any]:
-        """Rows, under the owner's role."""
-        with self._owner.begin() as connection:
-            result = connection.execute(text(sql), parameters)
-            return result.all() if result.returns_rows else []
-
-    def subjects(self) -> dict[str, str]:
-        """Versions by subject, in the order of their effect."""
-        return {row.subject_id: row.versions for row in self.query("SELECT * FROM subject")}
-
-    def letters(self, wanted: Filter) -> list[DeadLetter]:
-        """Dead letters, as the operator sees them."""
-        return find_in(self.settings, SPEC.name, wanted)
-
-    def held(self) -> list[tuple[str, str | None]]:
-        """State and reason of every held record, in order."""
-        rows = self.query("SELECT state, code FROM held_record ORDER BY id")
-        return [(row.state, row.code) for row in rows]
-
-    def state(self) -> object:
-        """What the tables hold, for a failure's message."""
-        return self.subjects(), self.held(), self.query("SELECT count(*) FROM outbox")
-
-    def value(self, event: Event) -> tuple[bytes, bytes]:
-        """Key and value of an event as they travel."""
-        return key_of(topic_of(event), event).encode(), Codec().encode(event)
-
-    def published(self, topic: str) -> list[Any]:
-        """Every committed record of `topic` in this test."""
-        return read_topic(self.settings, topic)
-
-    def close(self) -> None:
-        """Stop the instance."""
-        if self._loop is not None and self._relay is not None:
-            self._loop.assignment.close()
-            self._relay.stop()
-            self._relay.join(10)
-        self.engine.dispose()
-        self._owner.dispose()
+MakeEcho = Callable[..., Echo]
 
 
 @pytest.fixture(scope="session", name="settings")
@@ -124,35 +44,92 @@ def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield local_settings(endpoints)
 
 
-@pytest.fixture
-def echo_settings(settings: Settings) -> Iterator[Settings]:
-    """A database of its own with the echo service's tables, and empty topics."""
-    _empty_topics(settings)
+@pytest.fixture(scope="session")
+def echo_database(settings: Settings) -> Iterator[Settings]:
+    """A database with the echo service's tables, and its topics."""
+    make_topics(settings)
     with scratch_database(settings) as scratch:
         bring_up(scratch, [SPEC])
         yield scratch
 
 
 @pytest.fixture
-def echo(echo_settings: Settings) -> Iterator[Echo]:
+def echo_settings(echo_database: Settings) -> Settings:
+    """The echo service's database and topics, empty."""
+    empty_topics(echo_database)
+    empty_tables(echo_database)
+    return echo_database
+
+
+@pytest.fixture
+def make_echo(echo_settings: Settings) -> Iterator[MakeEcho]:
+    """`make_echo(clock, **settings)`: an instance of the echo service, nothing consumed yet."""
+    with ExitStack() as stack:
+
+        def make(clock: Clock | None = None, **changes: object) -> Echo:
+            made = Echo(echo_settings.model_copy(update=changes), clock)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def echo(make_echo: MakeEcho) -> Echo:
     """The echo service, nothing consumed yet."""
-    made = Echo(echo_settings)
-    yield made
-    made.close()
+    return make_echo()
 
 
-def _empty_topics(settings: Settings) -> None:
-    """Create the topics, or delete what earlier tests left in them."""
-    admin = AdminClient(kafka.client(settings))
+@pytest.fixture
+def instances(echo_settings: Settings) -> Iterator[Instances]:
+    """The echo service as processes; whatever still runs at the end is killed."""
+    started = Instances(echo_settings)
+    yield started
+    started.end()
+
+
+@cache
+def _admin(servers: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": servers})
+
+
+def make_topics(settings: Settings) -> None:
+    """Create the topics, and let the broker miss a dead member of the group after 3 s."""
+    admin = _admin(settings.kafka_bootstrap_servers)
     names = (REQUESTED, DECIDED, POLICIES, *DEAD_LETTERS)
-    for made in admin.create_topics(
-        [NewTopic(name, 3, 1, config={"max.message.bytes": "1114112"}) for name in names]
-    ).values():
+    sizes = {"max.message.bytes": "1114112"}
+    wanted = [NewTopic(name, PARTITIONS, 1, config=sizes) for name in names]
+    for made in admin.create_topics(wanted).values():
         with suppress(KafkaException):
             made.result()
-    ends = [TopicPartition(name, partition, -1) for name in names for partition in range(3)]
+    limits = {"consumer.session.timeout.ms": "3000", "consumer.heartbeat.interval.ms": "500"}
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in limits.items()
+    ]
+    group = ConfigResource(ResourceType.GROUP, SPEC.name, incremental_configs=entries)
+    for done in admin.incremental_alter_configs([group]).values():
+        done.result()
+
+
+def empty_topics(settings: Settings) -> None:
+    """Delete what earlier tests left in the topics."""
+    admin = _admin(settings.kafka_bootstrap_servers)
+    names = (REQUESTED, DECIDED, POLICIES, *DEAD_LETTERS)
+    ends = [
+        TopicPartition(name, partition, -1) for name in names for partition in range(PARTITIONS)
+    ]
     deadline = monotonic() + LIMIT_S
     while ends and monotonic() < deadline:
-        answers = admin.delete_records(ends)
+        answers: dict[Any, Any] = admin.delete_records(ends)
         ends = [place for place, deleted in answers.items() if deleted.exception(10)]
     assert not ends, f"no leader for {ends}"
+
+
+def empty_tables(settings: Settings) -> None:
+    """Delete every row of the runtime and of the echo service."""
+    owner = db.engine(settings, OWNER, search_path=SPEC.name)
+    names: Iterable[str] = (*RUNTIME.tables, *METADATA.tables)
+    with owner.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(names)}"))
+    owner.dispose()

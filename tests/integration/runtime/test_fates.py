@@ -1,15 +1,17 @@
 """What can happen to a record: each fate of the runtime on real Kafka and real PostgreSQL."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from shared.clock import OffsetClock
 from shared.dead_letters import Filter, decide
+from shared.errors import ConfigurationError
 from shared.events.base import Event
 from shared.runtime.watch import HandlerTimeout
-from shared.settings import Settings
-from tests.integration.runtime.conftest import Echo
+from tests.integration.runtime.bench import Echo, metric
+from tests.integration.runtime.conftest import MakeEcho
 from tests.integration.runtime.echo import DECIDED, POLICIES, REQUESTED, policy, request
 
 
@@ -90,18 +92,16 @@ def test_a_fact_and_its_waiter_in_one_batch_meet(echo: Echo) -> None:
 
 
 def test_what_waits_past_its_deadline_becomes_a_dead_letter(
-    echo_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    make_echo: MakeEcho, tmp_path: Path
 ) -> None:
     """Given a waiting record, when its limit passes on the business clock, then it is rejected."""
-    clock = OffsetClock(tmp_path_factory.mktemp("clock") / "clock")
-    echo = Echo(echo_settings, clock)
-    try:
-        echo.publish(request("s1", 1, "wait:p1"))
-        echo.until(lambda: echo.held() == [("waiting", None)])
-        clock.advance(timedelta(days=3, seconds=1))
-        echo.until(lambda: echo.held() == [("dead", "reference-missing")])
-    finally:
-        echo.close()
+    clock = OffsetClock(tmp_path / "clock")
+    echo = make_echo(clock)
+    echo.publish(request("s1", 1, "wait:p1"))
+    echo.until(lambda: echo.held() == [("waiting", None)])
+    clock.advance(timedelta(days=3, seconds=1))
+    echo.hurry()
+    echo.until(lambda: echo.held() == [("dead", "reference-missing")])
 
 
 def test_undecodable_records_are_kept_with_their_reason(echo: Echo) -> None:
@@ -157,39 +157,48 @@ def test_a_bug_is_tried_a_few_times_then_kept_with_its_stack(echo: Echo) -> None
     assert row.attempts == 3
 
 
-def test_a_handler_that_hangs_is_broken_into(echo_settings: Settings) -> None:
+def test_a_handler_that_hangs_is_broken_into(make_echo: MakeEcho) -> None:
     """Given a handler that never returns, then its record is a dead letter, others are applied."""
-    echo = Echo(echo_settings.model_copy(update={"record_limit_s": 0.2}))
-    try:
-        echo.publish(request("s1", 1), request("s2", 1, "hang"), request("s3", 1))
-        echo.until(lambda: echo.held() == [("dead", "handler-timeout")])
-        echo.until(lambda: echo.subjects() == {"s1": "1,", "s3": "1,"})
-        (row,) = echo.query("SELECT error_class FROM held_record")
-        assert row.error_class == HandlerTimeout.__name__
-    finally:
-        echo.close()
+    echo = make_echo(record_limit_s=0.2)
+    echo.publish(request("s1", 1), request("s2", 1, "hang"), request("s3", 1))
+    echo.until(lambda: echo.held() == [("dead", "handler-timeout")])
+    echo.until(lambda: echo.subjects() == {"s1": "1,", "s3": "1,"})
+    (row,) = echo.query("SELECT error_class FROM held_record")
+    assert row.error_class == HandlerTimeout.__name__
 
 
-def test_the_breaker_neither_drops_nor_floods(echo_settings: Settings) -> None:
+def test_the_breaker_neither_drops_nor_floods(echo: Echo) -> None:
     """Given only failing records, then the service stops short of dead-lettering them all."""
-    echo = Echo(echo_settings)
-    try:
-        echo.raws((REQUESTED, b"DE01/s%d" % number, b"garbage") for number in range(300))
-        echo.until(lambda: echo.loop.breaker.state > 0)
-        for _ in range(20):
-            echo.loop.step()
-        assert len(echo.held()) < 3 * 50
-    finally:
-        echo.close()
+    echo.raws((REQUESTED, b"DE01/s%d" % number, b"garbage") for number in range(300))
+    echo.until(lambda: echo.loop.breaker.state > 0)
+    for _ in range(20):
+        echo.loop.step()
+    assert len(echo.held()) < 3 * 50
 
 
-def test_a_recreated_topic_is_refused(echo: Echo) -> None:
+def test_a_tripped_breaker_lets_one_record_try_and_closes_when_it_works(
+    make_echo: MakeEcho,
+) -> None:
+    """Given garbage and then sound records, when the breaker has rested, then all are applied."""
+    echo = make_echo(breaker_records_min=5).joined()
+    echo.loop.breaker.first_s = echo.loop.breaker.longest_s = 0.2
+    echo.raws([(REQUESTED, b"DE01/x%d" % number, b"garbage") for number in range(6)], 0)
+    echo.raws([(REQUESTED, *echo.value(request(f"s{number}", 1))) for number in range(8)], 0)
+    echo.until(lambda: echo.loop.breaker.state > 0)
+    assert echo.count("held_record") == 0
+    assert metric("dlq_breaker_state") > 0
+    echo.until(lambda: len(echo.subjects()) == 8)
+    assert echo.count("held_record") == 6
+    assert echo.loop.breaker.state == 0
+
+
+def test_a_recreated_topic_is_refused(make_echo: MakeEcho) -> None:
     """Given stored offsets of a topic with another id, then a clear error, never a silent reset."""
+    echo = make_echo()
     echo.publish(policy("p1"))
     echo.until(lambda: echo.query("SELECT count(*) FROM policy")[0][0] == 1)
     echo.loop.assignment.close()
     echo.query("UPDATE consumer_offset SET topic_id = 'another' WHERE topic = :t", t=POLICIES)
-    second = Echo(echo.settings)
-    with pytest.raises(Exception, match="deleted and created again"):
+    second = make_echo()
+    with pytest.raises(ConfigurationError, match="deleted and created again"):
         second.until(lambda: False)
-    second.close()

@@ -1,0 +1,142 @@
+"""One instance of the echo service in this process, driven step by step, and a look around it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from sqlalchemy import text
+
+from shared import db
+from shared.clock import Clock, SystemClock, monotonic
+from shared.codec.codec import Codec
+from shared.db import OWNER
+from shared.dead_letters import DeadLetter, Filter, find_in
+from shared.events.base import Event
+from shared.identity import key_of, topic_of
+from shared.metrics import REGISTRY
+from shared.runtime.loop import ConsumerLoop
+from shared.runtime.relay import Relay
+from shared.settings import Settings
+from shared.testing import read_topic
+from tests.integration.runtime.echo import SPEC
+
+LIMIT_S = 60.0
+
+
+class Echo:
+    """The echo service's database and topics, and one instance of it in this process."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.engine = db.engine(settings, "colophon_approver")
+        self._owner = db.engine(settings, OWNER, search_path=SPEC.name)
+        self._loop: ConsumerLoop | None = None
+        self._relay: Relay | None = None
+
+    @property
+    def loop(self) -> ConsumerLoop:
+        """The instance in this process, made when first asked for."""
+        if self._loop is None:
+            codec = Codec()
+            self._loop = ConsumerLoop(SPEC, self.settings, self.clock, self.engine, codec)
+            self._relay = Relay(self.settings, SPEC.name)
+            self._relay.start()
+        return self._loop
+
+    def until(self, holds: Callable[[], object], *others: "Echo") -> None:
+        """Step this instance (and others) until `holds`; fails with what the tables say."""
+        deadline = monotonic() + LIMIT_S
+        while not holds():
+            if monotonic() > deadline:
+                pytest.fail(f"not in {LIMIT_S} s: {self.state()}")
+            for instance in (self, *others):
+                instance.loop.step()
+
+    def hurry(self) -> None:
+        """Let every chore be due now."""
+        for chore in self.loop.chores._chores:
+            chore.due_at = 0.0
+
+    def joined(self) -> "Echo":
+        """This instance once it has every partition that Kafka gives it."""
+        self.until(lambda: self.loop.assignment.is_claimed)
+        return self
+
+    def publish(self, *events: Event) -> None:
+        """Publish events, all acknowledged."""
+        self.raws((topic_of(event).name, *self.value(event)) for event in events)
+
+    def raw(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Publish bytes."""
+        self.raws([(topic, key, value)])
+
+    def raws(
+        self, records: Iterable[tuple[str, bytes | None, bytes | None]], partition: int = -1
+    ) -> None:
+        """Publish bytes, at once; where the keys belong, or all to one partition."""
+        producer = _producer(self.settings.kafka_bootstrap_servers)
+        for topic, key, value in records:
+            producer.produce(topic, value, key, partition=partition)
+        assert producer.flush(10) == 0
+
+    def query(self, sql: str, **parameters: object) -> Sequence[Any]:
+        """Rows, under the owner's role."""
+        with self._owner.begin() as connection:
+            result = connection.execute(text(sql), parameters)
+            return result.all() if result.returns_rows else []
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return int(self.query(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 -- of a test
+
+    def terminate(self, *pids: int) -> None:
+        """Cut the connections of these backends."""
+        self.query("SELECT pg_terminate_backend(p) FROM unnest(CAST(:p AS int[])) p", p=list(pids))
+
+    def subjects(self) -> dict[str, str]:
+        """Versions by subject, in the order of their effect."""
+        return {row.subject_id: row.versions for row in self.query("SELECT * FROM subject")}
+
+    def letters(self, wanted: Filter) -> list[DeadLetter]:
+        """Dead letters, as the operator sees them."""
+        return find_in(self.settings, SPEC.name, wanted)
+
+    def held(self) -> list[tuple[str, str | None]]:
+        """State and reason of every held record, in order."""
+        rows = self.query("SELECT state, code FROM held_record ORDER BY id")
+        return [(row.state, row.code) for row in rows]
+
+    def state(self) -> object:
+        """What the tables hold, for a failure's message."""
+        return self.subjects(), self.held(), self.count("outbox")
+
+    def value(self, event: Event) -> tuple[bytes, bytes]:
+        """Key and value of an event as they travel."""
+        return key_of(topic_of(event), event).encode(), Codec().encode(event)
+
+    def published(self, topic: str) -> list[Any]:
+        """Every committed record of `topic` in this test."""
+        return read_topic(self.settings, topic)
+
+    def close(self) -> None:
+        """Stop the instance."""
+        if self._loop is not None and self._relay is not None:
+            self._loop.assignment.close()
+            self._relay.stop()
+            self._relay.join(10)
+        self.engine.dispose()
+        self._owner.dispose()
+
+
+@cache
+def _producer(servers: str) -> Producer:
+    """One for all tests: a new one takes half a second to introduce itself."""
+    return Producer({"bootstrap.servers": servers, "acks": "all"})
+
+
+def metric(name: str, **labels: str) -> float:
+    """The value of one sample of this process, 0 where there is none."""
+    return REGISTRY.get_sample_value(f"colophon_{name}", {"service": SPEC.name, **labels}) or 0.0

@@ -214,7 +214,8 @@ class Batch:
         inbox.remember(connection, [_as_applied(arrival) for arrival in outcome.applied])
         waits = {Fact(wait.kind, wait.key) for _, wait in outcome.waiting}
         arrived = held.meet(connection, waits, outcome.facts)
-        rows = [*map(letters.row, dead), *(self._waiting_row(a, w) for a, w in outcome.waiting)]
+        buried = [letters.row(arrival) for arrival in dead]
+        rows = [*buried, *(self._waiting_row(a, w) for a, w in outcome.waiting)]
         owners = [*dead, *(arrival for arrival, _ in outcome.waiting)]
         rows += [held.row_of(arrival, "parked") for arrival in outcome.parked]
         owners += outcome.parked
@@ -224,8 +225,7 @@ class Batch:
         outcome.woken |= {a.in_lane for a, w in outcome.waiting if Fact(w.kind, w.key) in arrived}
         held.wake_waiters(connection, outcome.facts)
         held.wake(connection, outcome.woken)
-        copies = (letters.copy(self._spec.name, a, self._before(a)) for a in dead)
-        outcome.outgoing += [copy for copy in copies if copy is not None]
+        outcome.outgoing += self._copies(dead, buried)
         outbox.write(connection, outcome.outgoing)
 
     def _close_heads(self, outcome: Outcome) -> None:
@@ -242,6 +242,11 @@ class Batch:
         held.forget(self._connection, gone)
         mended = [(_head_id(one, heads), one.arrival) for one in outcome.mending]
         held.mend(self._connection, mended)
+
+    def _copies(self, dead: Sequence[Arrival], rows: Sequence[Held]) -> list[Outgoing]:
+        name, pairs = self._spec.name, zip(dead, rows, strict=True)
+        copies = [letters.copy(name, arrival, row, self._before(arrival)) for arrival, row in pairs]
+        return [copy for copy in copies if copy is not None]
 
     def _before(self, arrival: Arrival) -> held.Queued | None:
         return self._taken.get(arrival.record.held_id or 0)

@@ -33,15 +33,14 @@ def row(arrival: Arrival) -> Held:
     )
 
 
-def copy(service: str, arrival: Arrival, before: Queued | None) -> Outgoing | None:
-    """The published copy of a dead letter; None where the broker would refuse it for its size.
+def copy(service: str, arrival: Arrival, dead: Held, before: Queued | None) -> Outgoing | None:
+    """The published copy of the dead letter `dead`; None where it is too large to publish.
 
     `before` is the held row where the record was taken up: it tells of earlier failures.
     """
     record = arrival.record
     if len(record.value or b"") > record.topic.max_message_bytes:
         return None
-    dead = row(arrival)
     first = (before and before.first_failed_at) or dead.first_failed_at
     facts = {
         "dlq.id": dead.dead_letter_id,

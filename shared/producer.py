@@ -16,54 +16,62 @@ from shared.settings import Settings
 _FLUSH_S = 60.0
 
 
+class Publisher:
+    """A producer kept open: the first record of a new one waits half a second for its id."""
+
+    def __init__(self, settings: Settings, source: str) -> None:
+        self._source = source
+        self._codec = Codec(registry_from(settings))
+        self._producer = Producer(kafka.producer(settings))
+        self._failures: list[KafkaError] = []
+
+    def publish(
+        self, events: Iterable[Event], progress: Callable[[int], None] = lambda _: None
+    ) -> int:
+        """Publish `events` in order and return how many; `progress` is told the count as it grows.
+
+        Raises `Invalid` before anything of that event is sent, `Transient` when the broker does
+        not take what was sent; sending the same events again is harmless (their ids are the same).
+        """
+        self._failures.clear()
+        count = 0
+        for count, event in enumerate(events, 1):
+            self._send(event)
+            progress(count)
+        left = self._producer.flush(_FLUSH_S)
+        if self._failures or left:
+            reason = self._failures[0].str() if self._failures else f"{left} not acknowledged"
+            raise Transient("kafka", f"the broker did not take every record: {reason}")
+        return count
+
+    def _send(self, event: Event) -> None:
+        topic = topic_of(event)
+        key = key_of(topic, event)
+        headers = event_headers(topic.name, key, message_id(topic, event), self._source, None)
+        value = self._codec.encode(event)
+        while True:
+            try:
+                self._producer.produce(
+                    topic.name, value, key, headers=list(headers), on_delivery=self._acknowledged
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise Transient("kafka", str(error)) from error
+            else:
+                self._producer.poll(0)
+                return
+
+    def _acknowledged(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._failures.append(error)
+
+
 def publish(
     settings: Settings,
     events: Iterable[Event],
     source: str,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Publish `events` in order and return how many; `progress` is told the count as it grows.
-
-    Raises `Invalid` before anything of that event is sent, `Transient` when the broker does not
-    take what was sent; sending the same events again is harmless (their ids are the same).
-    """
-    codec = Codec(registry_from(settings))
-    producer = Producer(kafka.producer(settings))
-    failures: list[KafkaError] = []
-
-    def acknowledged(error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            failures.append(error)
-
-    count = 0
-    for count, event in enumerate(events, 1):
-        topic = topic_of(event)
-        key = key_of(topic, event)
-        headers = event_headers(topic.name, key, message_id(topic, event), source, None)
-        _produce(producer, topic.name, key, codec.encode(event), list(headers), acknowledged)
-        progress(count)
-    left = producer.flush(_FLUSH_S)
-    if failures or left:
-        reason = failures[0].str() if failures else f"{left} records not acknowledged"
-        raise Transient("kafka", f"the broker did not take every record: {reason}")
-    return count
-
-
-def _produce(
-    producer: Producer,
-    topic: str,
-    key: str,
-    value: bytes,
-    headers: list[tuple[str, str | bytes | None]],
-    acknowledged: Callable[[KafkaError | None, Message], None],
-) -> None:
-    while True:
-        try:
-            producer.produce(topic, value, key, headers=headers, on_delivery=acknowledged)
-        except BufferError:
-            producer.poll(0.1)
-        except KafkaException as error:
-            raise Transient("kafka", str(error)) from error
-        else:
-            producer.poll(0)
-            return
+    """`Publisher.publish` of one that is opened for it."""
+    return Publisher(settings, source).publish(events, progress)

@@ -16,7 +16,7 @@ from shared.db import AUDITOR
 from shared.documents import DocumentStore
 from shared.events.production import JobCompleted
 from shared.local.system import LocalSystem
-from shared.producer import publish
+from shared.producer import Publisher, publish
 from shared.settings import Settings
 from shared.testing import read_topic
 from shared.tools import tool
@@ -86,11 +86,12 @@ def light_load(system: LocalSystem, jobs: int) -> Latency:
     publish(settings, (a.event for s in stories for a in s.arrivals[:-1]), "bench")
     _settle(settings)
     sent: dict[str, datetime] = {}
-    rest = Waiter()
-    for story in stories:
-        sent[story.job_id] = system_now()
-        publish(settings, [story.arrivals[-1].event], "bench")
+    rest, press = Waiter(), Publisher(settings, "bench")
+    press.publish([stories[0].arrivals[-1].event])  # opens the connection; not counted
+    for story in stories[1:]:
         rest.wait(0.2)
+        sent[story.job_id] = system_now()
+        press.publish([story.arrivals[-1].event])
     _settle(settings)
     ways = sorted(_ways(settings, sent))
     cuts = quantiles(ways, n=100)

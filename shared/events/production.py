@@ -176,6 +176,9 @@ class GangShare(Value):
 class UsageReported(Event):
     """A partial fact about a job: one resource signal, one phase, one counter.
 
+    A `resource_id` or `operation_id` is a running total of its sender: a later report of it
+    restates its figures. Deltas go under an id each.
+
     With `gang_shares` the figures are of the whole sheet that several jobs share, and this job's
     part of them is its share of area times copies.
     """

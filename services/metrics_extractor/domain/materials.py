@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from services.metrics_extractor.domain.sources import Source
+from services.metrics_extractor.domain.sources import Source, Told
 from services.metrics_extractor.domain.units import canonical, canonical_unit
 from services.metrics_extractor.domain.usage import Kind, Subject, Usage, attributed
 from shared.events.production import Component, Resource
@@ -20,8 +20,9 @@ _TEXT_MAX: Final = 2000
 def materials(sources: Sequence[Source]) -> Iterator[Usage]:
     """The job's materials in canonical units.
 
-    Reports add up in use and restate the plan. Where the completed job states a figure of the
-    same material in the same section, reports of it are not heard.
+    Of a plan told again the newest report holds. Use is a running total under its sender's
+    resource id: a newer report of it restates it, different ones add up. Where the completed job
+    states a figure of the same material in the same section, reports of it are not heard.
     """
     completed, *reports = sources
     for resource in completed.facts.resources:
@@ -38,16 +39,16 @@ def _reported(completed: Source, reports: Sequence[Source]) -> Iterator[Usage]:
         for figure, value in _stated(resource).items()
         if value is not None
     }
-    planned: dict[tuple[Material, str], int] = {}
+    told = Told()
     for number, report in enumerate(reports):
         for resource in report.facts.resources:
             material = _material(resource, report)
+            total = (report.sender, resource.resource_id, material, resource.side, resource.lot_id)
             heard: dict[str, Decimal | None] = {}
             for figure, value in _stated(resource).items():
                 known = value is None or (material, figure) in closed
-                if figure in _PLANS and not known:
-                    known = planned.setdefault((material, figure), number) != number
-                heard[figure] = None if known else value
+                thing = (material if figure in _PLANS else total, figure)
+                heard[figure] = value if not known and told.holds(thing, number) else None
             yield from _usage(resource, report, heard)
 
 

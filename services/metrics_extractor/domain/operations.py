@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from services.metrics_extractor.domain.sources import Source
+from services.metrics_extractor.domain.sources import Source, Told
 from services.metrics_extractor.domain.usage import Kind, Subject, Usage, attributed
 from shared.events.base import Unit
 from shared.events.production import Component, Operation
@@ -26,14 +26,14 @@ def operations(sources: Sequence[Source]) -> Iterator[Usage]:
         work = _work(operation, completed)
         closed |= {(work, figure) for figure, value in stated.items() if value is not None}
         yield from _usage(operation, completed, stated)
-    told: dict[tuple[str, str, str], int] = {}
+    told = Told()
     for number, report in enumerate(reports):
         for operation in report.facts.operations:
             work = _work(operation, report)
             heard: dict[str, Decimal | None] = {}
             for figure, value in _stated(operation).items():
                 again = (report.sender, operation.operation_id, figure)
-                newest = value is not None and told.setdefault(again, number) == number
+                newest = value is not None and told.holds(again, number)
                 heard[figure] = value if newest and (work, figure) not in closed else None
             yield from _usage(operation, report, heard)
 

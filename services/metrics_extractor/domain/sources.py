@@ -1,6 +1,6 @@
 """Who says what about a job: the completed job first, then its reports, the newest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -26,6 +26,20 @@ class Source(NamedTuple):
         """The section that a fact of `section` is about, and the job's share in it, if shared."""
         section = section or self.section
         return section, self.shares.get(section) if section and self.shares else None
+
+
+class Told:
+    """Which statement is the first to tell something: the one that holds, sources being in order.
+
+    What one statement tells of a thing in several parts adds up.
+    """
+
+    def __init__(self) -> None:
+        self._by: dict[Hashable, int] = {}
+
+    def holds(self, thing: Hashable, source: int) -> bool:
+        """Whether source number `source` is the strongest that tells `thing`."""
+        return self._by.setdefault(thing, source) == source
 
 
 def sources_of(completed: JobCompleted, reports: Sequence[UsageReported]) -> Sequence[Source]:

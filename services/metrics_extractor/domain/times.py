@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from services.metrics_extractor.domain.sources import Source
+from services.metrics_extractor.domain.sources import Source, Told
 from services.metrics_extractor.domain.units import NINE_PLACES
 from services.metrics_extractor.domain.usage import Kind, Share, Subject, Usage, attributed
 from shared.events.base import Unit
@@ -177,11 +177,11 @@ def _instant(at: datetime) -> int:
 def _plan(sources: Sequence[Source]) -> Mapping[Planned, Decimal]:
     """Planned hours; of several plans the completed job's holds, then the newest report's."""
     plan: dict[Planned, Decimal] = {}
-    stated_by: dict[tuple[str | None, str | None, PhaseStatus], int] = {}
+    told = Told()
     for number, source in enumerate(sources):
         for time in source.facts.planned_times:
             section, share = source.place(time.section)
-            if stated_by.setdefault((time.device_id, section, time.status), number) == number:
+            if told.holds((time.device_id, section, time.status), number):
                 key = Planned(time.device_id, section, time.status, share)
                 plan[key] = plan.get(key, Decimal(0)) + time.hours
     return plan

@@ -99,6 +99,17 @@ def test_a_late_report_changes_nothing_until_a_newer_revision_takes_it_in(
     assert shop.query("SELECT reports, late_reports, state FROM job") == [(1, 1, "extracted")]
 
 
+def test_a_newer_revision_takes_a_late_total_in_place_of_the_one_it_restates(
+    shop: ServiceHarness,
+) -> None:
+    """1.8 kg were known when the job was extracted, 3.1 kg in all came late: not 4.9 kg."""
+    first = only(shop.apply(report(1, resources=(ink(1800),)), job()))
+    shop.apply(report(3, resources=(ink(3100),)), report(2, resources=(ink(2500),)))
+    second = only(shop.apply(job(revision=2)))
+    used = [event.metrics[0].actual_good for event in (first, second)]
+    assert used == [Decimal("1.8"), Decimal("3.1")]
+
+
 def test_an_older_revision_that_comes_later_has_no_effect(shop: ServiceHarness) -> None:
     shop.apply(job(revision=2))
     assert shop.apply(job(revision=1, customer_id=None)) == []

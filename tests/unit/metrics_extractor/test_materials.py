@@ -1,9 +1,13 @@
 """Materials: who is heard about a figure, and by what code a material is priced and costed."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from itertools import permutations
 
-from shared.events.production import Component
+import pytest
+
+from shared.events.production import Component, UsageReported
 from tests.unit.metrics_extractor.builders import (
     EIGHT,
     by_code,
@@ -32,13 +36,75 @@ def test_a_stated_material_becomes_one_metric_in_its_canonical_unit() -> None:
     )
 
 
-def test_reports_add_up_in_use_and_the_newest_plan_holds() -> None:
-    """A plan told twice is no second plan; sheets used twice are used twice."""
-    older = report(1, resources=(sheets(1000, 20, (4000, 100)),))
-    newer = report(2, resources=(sheets(2000, 30, (5000, 200)),))
-    for reports in ((older, newer), (newer, older)):
+def test_of_a_running_total_told_again_the_newest_holds_in_whatever_order_reports_come() -> None:
+    """A press that signals 1,000, 1,800 and 3,100 g has used 3.1 kg at 14.20, not 5.9 kg."""
+    told = [
+        report(1, resources=(ink(1000, 40, planned=(3000, 100)),)),
+        report(2, resources=(ink(1800, 50, planned=(3200, 100)),)),
+        report(3, resources=(ink(3100),)),
+    ]
+    for reports in permutations(told):
         metric = only(job(), *reports)
-        assert figures(metric, "planned actual_good actual_waste") == (5200, 3000, 50)
+        assert figures(metric, "planned actual_good actual_waste actual_cost") == (
+            Decimal("3.3"),
+            Decimal("3.1"),
+            Decimal("0.05"),
+            Decimal("44.73"),
+        )
+
+
+def test_a_total_may_be_corrected_downwards_and_of_one_instant_the_later_message_id_holds() -> None:
+    at = EIGHT + timedelta(hours=1)
+    first = report(1, reported_at=at, resources=(sheets(5200),))
+    second = report(2, reported_at=at, resources=(sheets(5150),))
+    assert only(job(), first, second).actual_good == 5150
+    assert only(job(), second, first).actual_good == 5150
+
+
+DIFFERENT: Mapping[str, tuple[UsageReported, UsageReported]] = {
+    "resource id": (
+        report(1, resources=(sheets(2000, resource_id="reel-1"),)),
+        report(2, resources=(sheets(3000, resource_id="reel-2"),)),
+    ),
+    "sender": (
+        report(1, sender_id="press-1", resources=(sheets(2000),)),
+        report(1, sender_id="press-2", resources=(sheets(3000),)),
+    ),
+    "lot": (
+        report(1, resources=(sheets(2000, lot_id="A"),)),
+        report(2, resources=(sheets(3000, lot_id="B"),)),
+    ),
+    "side": (
+        report(1, resources=(sheets(2000, side="Front"),)),
+        report(2, resources=(sheets(3000, side="Back"),)),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENT)
+def test_totals_of_different_things_add_up(what: str) -> None:
+    """Two reels, two presses, two lots: nothing that was used is lost."""
+    assert only(job(), *DIFFERENT[what]).actual_good == 5000
+
+
+def test_totals_of_two_separations_and_of_two_stocks_are_different_totals() -> None:
+    """Even where a sender has one resource id for all its ink, or changed the stock on the way."""
+    codes = metrics(
+        job(),
+        report(1, resources=(ink(1000), sheets(2000))),
+        report(2, resources=(ink(1200, separation="Black"), sheets(3000, product_id="GLOSS-135"))),
+    )
+    assert [(m.separation or m.code, m.actual_good) for m in codes] == [
+        ("GLOSS-135", 3000),
+        ("SILK-135", 2000),
+        ("Black", Decimal("1.2")),
+        ("Cyan", Decimal("1.0")),
+    ]
+
+
+def test_what_one_report_tells_in_parts_adds_up() -> None:
+    """Two runs audited under one id in one report are two runs."""
+    assert only(job(), report(resources=(sheets(2000), sheets(3000)))).actual_good == 5000
 
 
 def test_parts_of_one_plan_in_one_report_add_up() -> None:

@@ -97,7 +97,9 @@ class Relay(threading.Thread):
             connection.execute(f"LISTEN outbox_{self._service}")
             self._look(connection)
             self._lead(leads=True)
-            while self._publish(connection, producer) or not self._stop_asked.is_set():
+            is_last = False  # what was committed before the stop is seen by a look after it
+            while self._publish(connection, producer) or not is_last:
+                is_last = self._stop_asked.is_set()
                 backoff.reset()
             self._lead(leads=False)
 

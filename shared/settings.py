@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     http_port: int | None = None
     log_level: str = "INFO"
     stop_with_parent: bool = False
+    fault: str | None = None  # where a test kills or stops the process: shared.runtime.faults
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     transaction_limit_s: Annotated[float, Field(gt=0)] = 30.0
     record_limit_s: Annotated[float, Field(gt=0)] = 3.0

@@ -28,7 +28,8 @@ from shared.metrics import (
     CONSUMER_PAUSED_PARTITIONS,
     CONSUMER_REBALANCES,
 )
-from shared.runtime import fence
+from shared.runtime import faults, fence
+from shared.runtime.faults import Point
 from shared.runtime.fence import Claim, Partition
 from shared.runtime.records import Record
 from shared.settings import Settings
@@ -173,6 +174,7 @@ class Assignment:
             return  # a lag tool's copy; the next one carries it
         self._committed |= due
         self._committed_at = monotonic()
+        faults.reach(Point.COPIED)
 
     def show_lag(self) -> None:
         """Set the lag gauges from what the client last heard of each partition's end."""

@@ -19,7 +19,8 @@ from shared.inbox import Applied
 from shared.metrics import CONSUMER_BISECT_ATTEMPTS
 from shared.outbox import Outgoing
 from shared.retry import is_data_error, transient_reason
-from shared.runtime import letters
+from shared.runtime import faults, letters
+from shared.runtime.faults import Point
 from shared.runtime.fence import Partition
 from shared.runtime.outcome import Late, Outcome
 from shared.runtime.records import Arrival
@@ -81,6 +82,7 @@ class Batch:
                 outcome.divert(heads, arrival)
         self._refuse_overflow(outcome)
         outcome = outcome.then(self._apply(free, Outcome()))
+        faults.reach(Point.HANDLED)
         self._write(outcome)
         return outcome
 

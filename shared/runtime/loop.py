@@ -14,12 +14,13 @@ from shared.codec.codec import Codec
 from shared.errors import ColophonError
 from shared.logging import logger
 from shared.retry import LIMITS, Backoff, transient_reason
-from shared.runtime import fence
+from shared.runtime import faults, fence
 from shared.runtime.assignment import Assignment
 from shared.runtime.attempts import Attempts
 from shared.runtime.batch import Batch, HandlerFailed, TooManyParked
 from shared.runtime.breaker import Breaker
 from shared.runtime.chores import Chores, count_outcome
+from shared.runtime.faults import Point
 from shared.runtime.fence import Claim, Partition, PartitionsLost
 from shared.runtime.intake import Intake
 from shared.runtime.outcome import Outcome
@@ -91,7 +92,9 @@ class ConsumerLoop:
         pending = self.assignment.look_up()
         if pending is None:
             return False
-        self.assignment.begin(transact(self._engine, self._spec.name, pending))
+        claims = transact(self._engine, self._spec.name, pending)
+        faults.reach(Point.CLAIMED)
+        self.assignment.begin(claims)
         return True
 
     def _guard(self, duty: Callable[[], bool]) -> None:
@@ -151,17 +154,22 @@ class ConsumerLoop:
     def _attempt(self, records: Sequence[Record]) -> None:
         """One transaction over `records`: afterwards all of them are behind us."""
         started = monotonic()
+        faults.reach(Point.POLLED)
         arrivals = [self._attempts.with_history(a) for a in arrive(self._codec, records)]
         steps = self._steps(records)
 
         def work(connection: Connection) -> Outcome:
+            faults.reach(Point.BEGUN)
             fence.advance(connection, steps)
+            faults.reach(Point.FENCED)
             batch = Batch(self._spec, self._settings, self._codec, self._clock, connection)
             outcome = batch.live(arrivals)
             self._judge(arrivals, outcome)
+            faults.reach(Point.WRITTEN)
             return outcome
 
         outcome = transact(self._engine, self._spec.name, work)
+        faults.reach(Point.COMMITTED)
         for claim, next_offset in steps:
             self.assignment.claims[claim.place] = claim.at(next_offset)
         self.assignment.note_times(records)

@@ -16,6 +16,7 @@ from shared.codec.registry import registry_from
 from shared.errors import ColophonError, ConfigurationError
 from shared.logging import configure, logger
 from shared.retry import Backoff, transient_reason
+from shared.runtime import faults
 from shared.runtime.desk import RuntimeDesk, WorkerThread
 from shared.runtime.health import HealthServer
 from shared.runtime.loop import ConsumerLoop
@@ -158,6 +159,7 @@ def run_service(spec: ServiceSpec) -> NoReturn:
     try:
         settings = read_settings()
         configure(spec.name, settings.log_level)
+        faults.arm(settings)
         ServiceProcess(spec, settings).run()
     except ConfigurationError as error:
         logger().error("refused", reason=str(error))

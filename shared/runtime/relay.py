@@ -24,6 +24,8 @@ from shared.metrics import (
     OUTBOX_RELAY_IS_LEADER,
 )
 from shared.retry import Backoff
+from shared.runtime import faults
+from shared.runtime.faults import Point
 from shared.runtime.records import headers_from
 from shared.settings import Settings
 from shared.topology import SERVICE
@@ -122,13 +124,16 @@ class Relay(threading.Thread):
             if not self._stop_asked.is_set():
                 list(connection.notifies(timeout=_REST_S, stop_after=1))
             return False
+        faults.reach(Point.SELECTED)
         try:
             _send(producer, rows)
         except _TooLarge as refused:
             self._narrow(connection, rows, str(refused))
             return True
         self._limit = min(ROWS_MAX, self._limit * 2)
+        faults.reach(Point.PUBLISHED)
         connection.execute(_DELETE, ([row[0] for row in rows],))
+        faults.reach(Point.DELETED)
         now = system_now()
         for row in rows:
             OUTBOX_PUBLISH_LATENCY.labels(self._service).observe((now - row[5]).total_seconds())
@@ -165,6 +170,7 @@ def _send(producer: Producer, rows: Sequence[Any]) -> None:
         producer.flush(_KAFKA_TIMEOUT_S)
         if refused:
             raise KafkaException(refused[0])
+        faults.reach(Point.PRODUCED)
         producer.commit_transaction(_KAFKA_TIMEOUT_S)
     except KafkaException as error:
         producer.abort_transaction(_KAFKA_TIMEOUT_S)

@@ -9,8 +9,10 @@ from shared import held
 from shared.clock import Clock
 from shared.codec.codec import Codec
 from shared.held import Lane, Queued
+from shared.runtime import faults
 from shared.runtime.attempts import Attempts
 from shared.runtime.batch import Batch
+from shared.runtime.faults import Point
 from shared.runtime.outcome import Outcome
 from shared.runtime.records import Arrival, arrive
 from shared.runtime.service import ServiceSpec
@@ -50,6 +52,7 @@ class TakeUp:
         stopped = (outcome.blocked.keys() - outcome.woken) | stuck
         held.hold(connection, stuck - outcome.blocked.keys())
         held.release(connection, set(lanes) - stopped)
+        faults.reach(Point.TAKEN_UP)
         more = len(lanes) == LANES_MAX or len(rows) > RECORDS_PER_LANE_MAX
         return outcome, more or bool(outcome.woken)
 

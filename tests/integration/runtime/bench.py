@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from sqlalchemy import text
 
 from shared import db
@@ -16,10 +17,12 @@ from shared.dead_letters import DeadLetter, Filter, find_in
 from shared.events.base import Event
 from shared.identity import key_of, topic_of
 from shared.metrics import REGISTRY
+from shared.runtime.fence import Partition
 from shared.runtime.loop import ConsumerLoop
 from shared.runtime.relay import Relay
 from shared.settings import Settings
 from shared.testing import read_topic
+from shared.topology import consumed_by
 from tests.integration.runtime.echo import SPEC
 
 LIMIT_S = 60.0
@@ -121,6 +124,19 @@ class Echo:
         """Every committed record of `topic` in this test."""
         return read_topic(self.settings, topic)
 
+    def ends(self) -> dict[Partition, int]:
+        """The end of every partition that the service consumes."""
+        admin = _admin(self.settings.kafka_bootstrap_servers)
+        topics = admin.describe_topics(TopicCollection([t.name for t in consumed_by(SPEC.name)]))
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {
+            TopicPartition(name, partition.id): latest
+            for name, topic in topics.items()
+            for partition in topic.result().partitions
+        }
+        answers = admin.list_offsets(asked).items()
+        return {(place.topic, place.partition): end.result().offset for place, end in answers}
+
     def close(self) -> None:
         """Stop the instance."""
         if self._loop is not None and self._relay is not None:
@@ -129,6 +145,11 @@ class Echo:
             self._relay.join(10)
         self.engine.dispose()
         self._owner.dispose()
+
+
+@cache
+def _admin(servers: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": servers})
 
 
 @cache

@@ -29,6 +29,7 @@ from shared.topology import BY_NAME
 from tests.integration.runtime.bench import LIMIT_S, Echo
 from tests.integration.runtime.echo import DECIDED, METADATA, POLICIES, REQUESTED, SPEC
 from tests.integration.runtime.instances import Instances
+from tests.integration.runtime.nursery import Nursery
 from tests.integration.servers import servers
 
 DEAD_LETTERS = tuple(BY_NAME[name].dead_letters(SPEC.name) for name in (REQUESTED, POLICIES))
@@ -80,10 +81,18 @@ def echo(make_echo: MakeEcho) -> Echo:
     return make_echo()
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """What forks processes of the echo service."""
+    made = Nursery()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def instances(echo_settings: Settings) -> Iterator[Instances]:
+def instances(echo_settings: Settings, nursery: Nursery) -> Iterator[Instances]:
     """The echo service as processes; whatever still runs at the end is killed."""
-    started = Instances(echo_settings)
+    started = Instances(echo_settings, nursery)
     yield started
     started.end()
 

@@ -1,7 +1,6 @@
 """A small service to try the runtime on: it decides reviews, as told by the reasons' codes.
 
-It runs under the name and role of the approver, which has no folder yet. Run as a module it is a
-process of its own, to be killed.
+It runs under the name and role of the approver, which has no folder yet.
 """
 
 import time
@@ -17,7 +16,6 @@ from shared.errors import Rejected, WaitFor
 from shared.events.base import Event
 from shared.events.billing import Reason, ReviewDecided, ReviewRequested
 from shared.events.masterdata import ApprovalPolicy
-from shared.runtime.process import run_service
 from shared.runtime.service import Fact, ServiceSpec
 from shared.store import Store
 
@@ -155,7 +153,3 @@ def policy(policy_id: str) -> ApprovalPolicy:
         role="manager",
         deadline_hours=24,
     )
-
-
-if __name__ == "__main__":
-    run_service(SPEC)

@@ -3,11 +3,13 @@
 Rows are read by id with no cursor (a cursor loses rows that commit late), published in one Kafka
 transaction, then deleted. A crash in between publishes them again, in the same order; readers know
 them by their message id. Leadership is an advisory lock on the connection that deletes. A record
-that the broker refuses for its size is set apart with its key; other keys go on.
+that the broker refuses for its size is set apart with its key; other keys go on, and it is tried
+again now and then: the topic's limit may have been raised.
 """
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -31,24 +33,36 @@ from shared.settings import Settings
 from shared.topology import SERVICE
 
 ROWS_MAX: Final = 1000
+BYTES_MAX: Final = 16 * 1024 * 1024
 _REST_S = 0.5
-_LOOK_S = 5.0
+_TRY_AGAIN_S = 60.0
 _KAFKA_TIMEOUT_S = 10.0
+_FLUSH_S = 0.05
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended('relay/' || current_schema(), 0))"
 _NEXT = (
-    "SELECT id, topic, key, value, headers, created_at FROM outbox o WHERE quarantined IS NULL"
+    "SELECT id, topic, key, value, headers, created_at FROM (SELECT *,"
+    " sum(octet_length(value)) OVER (ORDER BY id"
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before"
+    " FROM (SELECT * FROM outbox o WHERE quarantined IS NULL"
     " AND NOT EXISTS (SELECT FROM unnest(%s::text[], %s::bytea[]) AS q(topic, key)"
-    " WHERE q.topic = o.topic AND q.key = o.key) ORDER BY id LIMIT %s"
+    " WHERE q.topic = o.topic AND q.key = o.key) ORDER BY id LIMIT %s) AS n) AS m"
+    " WHERE coalesce(bytes_before, 0) < %s ORDER BY id"
 )
+_SET_APART = "SELECT id FROM outbox WHERE quarantined IS NOT NULL ORDER BY id"
+_ONE = "SELECT id, topic, key, value, headers, created_at FROM outbox WHERE id = %s"
 _QUARANTINED = "SELECT DISTINCT topic, key FROM outbox WHERE quarantined IS NOT NULL"
 _DELETE = "DELETE FROM outbox WHERE id = ANY(%s)"
 _QUARANTINE = "UPDATE outbox SET quarantined = %s WHERE id = %s"
 
 
-class _TooLarge(Exception):
-    """The broker refuses some of the rows for their size."""
+class _Refused(Exception):
+    """The broker refuses some of the rows, `cause` says why; those with them were purged."""
+
+    def __init__(self, cause: KafkaError) -> None:
+        super().__init__(cause.str())
+        self.cause = cause
 
 
 class Relay(threading.Thread):
@@ -62,7 +76,7 @@ class Relay(threading.Thread):
         self._log = logger(part="relay")
         self._limit = ROWS_MAX
         self._held: list[tuple[str, bytes | None]] = []
-        self._looked_at = 0.0
+        self._tried_at = 0.0
         self.is_leader = False
         self.heartbeat_at = monotonic()
 
@@ -97,7 +111,7 @@ class Relay(threading.Thread):
             producer = Producer(kafka.relay_producer(self._settings, self._service))
             producer.init_transactions(_KAFKA_TIMEOUT_S)
             connection.execute(f"LISTEN outbox_{self._service}")
-            self._look(connection)
+            self._try_again(connection, producer)
             self._lead(leads=True)
             is_last = False  # what was committed before the stop is seen by a look after it
             while self._publish(connection, producer) or not is_last:
@@ -116,10 +130,10 @@ class Relay(threading.Thread):
     def _publish(self, connection: "psycopg.Connection[Any]", producer: Producer) -> bool:
         """Publish one portion; False after a rest in which nothing came."""
         self.heartbeat_at = monotonic()
-        if self._held and monotonic() - self._looked_at > _LOOK_S:
-            self._look(connection)
+        if self._held and monotonic() - self._tried_at > _TRY_AGAIN_S:
+            self._try_again(connection, producer)
         topics, keys = [topic for topic, _ in self._held], [key for _, key in self._held]
-        rows = connection.execute(_NEXT, (topics, keys, self._limit)).fetchall()
+        rows = connection.execute(_NEXT, (topics, keys, self._limit, BYTES_MAX)).fetchall()
         if not rows:
             if not self._stop_asked.is_set():
                 list(connection.notifies(timeout=_REST_S, stop_after=1))
@@ -127,8 +141,8 @@ class Relay(threading.Thread):
         faults.reach(Point.SELECTED)
         try:
             _send(producer, rows)
-        except _TooLarge as refused:
-            self._narrow(connection, rows, str(refused))
+        except _Refused as refused:
+            self._narrow(connection, rows, refused.cause)
             return True
         self._limit = min(ROWS_MAX, self._limit * 2)
         faults.reach(Point.PUBLISHED)
@@ -140,20 +154,31 @@ class Relay(threading.Thread):
         return True
 
     def _narrow(
-        self, connection: "psycopg.Connection[Any]", rows: Sequence[Any], reason: str
+        self, connection: "psycopg.Connection[Any]", rows: Sequence[Any], cause: KafkaError
     ) -> None:
-        """Halve down to the record that is too large: the broker refuses its neighbours with it."""
+        """Halve down to the record that is refused: its neighbours are refused with it."""
         if len(rows) > 1:
             self._limit = len(rows) // 2
             return
-        self._log.error("record too large", outbox_id=rows[0][0], topic=rows[0][1], reason=reason)
-        connection.execute(_QUARANTINE, (reason, rows[0][0]))
+        if cause.code() not in _TOO_LARGE:
+            raise KafkaException(cause)
+        number, topic = rows[0][:2]
+        self._log.error("record too large", outbox_id=number, topic=topic, reason=cause.str())
+        connection.execute(_QUARANTINE, (cause.str(), number))
         self._look(connection)
+
+    def _try_again(self, connection: "psycopg.Connection[Any]", producer: Producer) -> None:
+        """Publish what was set apart, one by one, where it is too large no more."""
+        for (number,) in connection.execute(_SET_APART).fetchall():
+            with suppress(_Refused):
+                _send(producer, connection.execute(_ONE, (number,)).fetchall())
+                connection.execute(_DELETE, ([number],))
+        self._look(connection)
+        self._tried_at = monotonic()
 
     def _look(self, connection: "psycopg.Connection[Any]") -> None:
         """Which keys are held by a record set apart: their later records keep their order."""
         self._held = connection.execute(_QUARANTINED).fetchall()
-        self._looked_at = monotonic()
 
     def _lead(self, *, leads: bool) -> None:
         self.is_leader = leads
@@ -161,23 +186,30 @@ class Relay(threading.Thread):
 
 
 def _send(producer: Producer, rows: Sequence[Any]) -> None:
-    """One Kafka transaction over `rows`, in order; `_TooLarge` where one is too large."""
+    """One Kafka transaction over `rows`, in order; `_Refused` where one of them cannot be."""
     refused: list[KafkaError] = []
     producer.begin_transaction()
     try:
         for _, topic, key, value, headers, _ in rows:
             _produce(producer, topic, key, value, headers, refused)
-        producer.flush(_KAFKA_TIMEOUT_S)
+        _await(producer, refused)
         if refused:
             raise KafkaException(refused[0])
         faults.reach(Point.PRODUCED)
         producer.commit_transaction(_KAFKA_TIMEOUT_S)
     except KafkaException as error:
         producer.abort_transaction(_KAFKA_TIMEOUT_S)
-        for cause in refused:
-            if cause.code() in _TOO_LARGE:
-                raise _TooLarge(cause.str()) from error
+        if refused:
+            large = (cause for cause in refused if cause.code() in _TOO_LARGE)
+            raise _Refused(next(large, refused[0])) from error
         raise
+
+
+def _await(producer: Producer, refused: Sequence[KafkaError]) -> None:
+    """Until all is acknowledged or one refused: what follows that one is never acknowledged."""
+    until = monotonic() + _KAFKA_TIMEOUT_S
+    while producer.flush(_FLUSH_S) and not refused and monotonic() < until:
+        pass
 
 
 def _produce(

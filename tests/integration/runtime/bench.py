@@ -126,16 +126,22 @@ class Echo:
 
     def ends(self) -> dict[Partition, int]:
         """The end of every partition that the service consumes."""
-        admin = _admin(self.settings.kafka_bootstrap_servers)
-        topics = admin.describe_topics(TopicCollection([t.name for t in consumed_by(SPEC.name)]))
+        kafka = admin(self.settings)
+        topics = kafka.describe_topics(TopicCollection([t.name for t in consumed_by(SPEC.name)]))
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {
             TopicPartition(name, partition.id): latest
             for name, topic in topics.items()
             for partition in topic.result().partitions
         }
-        answers = admin.list_offsets(asked).items()
+        answers = kafka.list_offsets(asked).items()
         return {(place.topic, place.partition): end.result().offset for place, end in answers}
+
+    def is_drained(self) -> bool:
+        """Whether every record has met its fate; what follows from it may still be published."""
+        rows = self.query("SELECT topic, partition, next_offset FROM consumer_offset")
+        reached = {(row.topic, row.partition): row.next_offset for row in rows}
+        return reached == self.ends() and not self.query("SELECT FROM held_key WHERE ready")
 
     def close(self) -> None:
         """Stop the instance."""
@@ -145,6 +151,11 @@ class Echo:
             self._relay.join(10)
         self.engine.dispose()
         self._owner.dispose()
+
+
+def admin(settings: Settings) -> AdminClient:
+    """One admin client for all tests."""
+    return _admin(settings.kafka_bootstrap_servers)
 
 
 @cache

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from functools import cache
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -26,7 +24,7 @@ from shared.runtime.tables import METADATA as RUNTIME
 from shared.settings import Settings
 from shared.testing import scratch_database
 from shared.topology import BY_NAME
-from tests.integration.runtime.bench import LIMIT_S, Echo
+from tests.integration.runtime.bench import LIMIT_S, Echo, admin
 from tests.integration.runtime.echo import DECIDED, METADATA, POLICIES, REQUESTED, SPEC
 from tests.integration.runtime.instances import Instances
 from tests.integration.runtime.nursery import Nursery
@@ -97,18 +95,13 @@ def instances(echo_settings: Settings, nursery: Nursery) -> Iterator[Instances]:
     started.end()
 
 
-@cache
-def _admin(servers: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": servers})
-
-
 def make_topics(settings: Settings) -> None:
     """Create the topics, and let the broker miss a dead member of the group after 3 s."""
-    admin = _admin(settings.kafka_bootstrap_servers)
+    kafka = admin(settings)
     names = (REQUESTED, DECIDED, POLICIES, *DEAD_LETTERS)
     sizes = {"max.message.bytes": "1114112"}
     wanted = [NewTopic(name, PARTITIONS, 1, config=sizes) for name in names]
-    for made in admin.create_topics(wanted).values():
+    for made in kafka.create_topics(wanted).values():
         with suppress(KafkaException):
             made.result()
     limits = {"consumer.session.timeout.ms": "3000", "consumer.heartbeat.interval.ms": "500"}
@@ -117,20 +110,20 @@ def make_topics(settings: Settings) -> None:
         for name, value in limits.items()
     ]
     group = ConfigResource(ResourceType.GROUP, SPEC.name, incremental_configs=entries)
-    for done in admin.incremental_alter_configs([group]).values():
+    for done in kafka.incremental_alter_configs([group]).values():
         done.result()
 
 
 def empty_topics(settings: Settings) -> None:
     """Delete what earlier tests left in the topics."""
-    admin = _admin(settings.kafka_bootstrap_servers)
+    kafka = admin(settings)
     names = (REQUESTED, DECIDED, POLICIES, *DEAD_LETTERS)
     ends = [
         TopicPartition(name, partition, -1) for name in names for partition in range(PARTITIONS)
     ]
     deadline = monotonic() + LIMIT_S
     while ends and monotonic() < deadline:
-        answers: dict[Any, Any] = admin.delete_records(ends)
+        answers: dict[Any, Any] = kafka.delete_records(ends)
         ends = [place for place, deleted in answers.items() if deleted.exception(10)]
     assert not ends, f"no leader for {ends}"
 

@@ -53,7 +53,7 @@ def test_a_kill_at_every_point_leaves_no_trace(echo: Echo, instances: Instances)
         for point in points:
             assert instances.wait(point) == -signal.SIGKILL, instances.log(point)
     instances.start("survivor")
-    until(lambda: is_drained(echo) and not echo.count("outbox"), "everything done")
+    until(lambda: echo.is_drained() and not echo.count("outbox"), "everything done")
     assert instances.stop("survivor") == 0
     tables, output = snapshot(echo), published(echo)
     wanted_tables, wanted_output = undisturbed(echo)
@@ -72,18 +72,11 @@ def work(number: int) -> list[Event]:
         request(f"waits{number}", 1, f"wait:p{number}"),
         request(f"waits{number}", 2),
         request(f"waits-on{number}", 1, "wait:never"),
+        request(f"mended{number}", 1, "reject"),
+        request(f"mended{number}", 1),
         *(policy(f"q{number}-{other}") for other in range(6)),
         policy(f"p{number}"),
     ]
-
-
-def is_drained(echo: Echo) -> bool:
-    """Whether every record has met its fate; what follows from it may still be published."""
-    reached = {
-        (r.topic, r.partition): r.next_offset
-        for r in echo.query("SELECT topic, partition, next_offset FROM consumer_offset")
-    }
-    return reached == echo.ends() and not echo.query("SELECT FROM held_key WHERE ready")
 
 
 def snapshot(echo: Echo) -> dict[str, list[str]]:
@@ -107,7 +100,7 @@ def undisturbed(echo: Echo) -> tuple[dict[str, list[str]], Output]:
     """Tables and outbox of one process that reads the same records in peace."""
     empty_tables(echo.settings)
     loop = ConsumerLoop(SPEC, echo.settings, echo.clock, echo.engine, Codec())
-    while not is_drained(echo):
+    while not echo.is_drained():
         loop.step()
     loop.assignment.close()
     rows = echo.query("SELECT topic, key, headers FROM outbox ORDER BY id")

@@ -17,7 +17,7 @@ from shared.schemas import ROOT, newest
 from shared.topology import TOPICS, Topic
 
 by_name = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-text = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=60)
+text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=60)
 SPECIAL = {
     Currency: st.sampled_from(["EUR", "JPY"]),
     Country: st.sampled_from(["DE", "GB"]),

@@ -1,7 +1,8 @@
 """The HTTP side of a service: /metrics for Prometheus, /livez and /readyz for whoever runs it.
 
-Liveness is the age of the loop's heartbeat. Readiness is assignment, database, breaker and relay;
-a dead broker makes a service unready, never dead.
+Liveness is the age of the loop's heartbeat, and a stricter age of it is part of readiness, with
+assignment, broker, database, breaker, relay and workers. A dead broker makes a service unready,
+never dead.
 """
 
 import json

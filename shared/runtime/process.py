@@ -1,11 +1,10 @@
 """One service as a process: its parts put together, started, watched and stopped in order."""
 
 import os
+import select
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from types import FrameType
 from typing import NoReturn
 
 from sqlalchemy import text
@@ -27,8 +26,10 @@ from shared.settings import Settings, read_settings
 from shared.topology import SERVICE
 
 _HEARTBEAT_MAX_S = 60.0
+_TURN_MAX_S = 5.0  # longer than any batch should take: a server hangs that does not refuse
 _THREADS_END_S = 8.0
 _STOP_S = 9.5
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ServiceProcess:
@@ -44,24 +45,23 @@ class ServiceProcess:
         self._workers: list[WorkerThread] = []
         role = SERVICE[spec.name].role
         self._engine = db.engine(settings, role, pool_size=2 + len(spec.workers))
-        clock, self._codec = clock_from(settings.clock_file), Codec(registry_from(settings))
-        self._desk = RuntimeDesk(self._spec, settings, clock, self._engine, self._codec)
-        self._is_stopping = False
         self._bell, self._ring = os.pipe()
-        self._stop_asked, self._ended = threading.Event(), threading.Event()
+        os.set_blocking(self._ring, False)
+        self._stop_asked = threading.Event()
         port = settings.http_port if settings.http_port is not None else SERVICE[spec.name].port
         self.health = HealthServer(settings.http_host, port or 0, self._live, self._ready)
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then finish, publish, commit and leave. Twice: abort."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        signal.set_wakeup_fd(self._ring)
+        for number in _STOP_SIGNALS:
+            signal.signal(number, lambda *_: None)
         threading.Thread(target=self._watch_stop, name="stop", daemon=True).start()
         if self._settings.stop_with_parent:
             threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
         self.health.start()
         try:
-            if self._patiently(self._check_schema) and self._patiently(self._check_service):
+            if self._wait_for_schema():
                 self._start()
                 logger().info("started", port=self.health.port)
                 self._consume()
@@ -70,8 +70,12 @@ class ServiceProcess:
         logger().info("stopped")
 
     def _start(self) -> None:
-        spec, desk = self._spec, self._desk
-        self._loop = ConsumerLoop(spec, self._settings, desk.clock, self._engine, self._codec)
+        spec, settings = self._spec, self._settings
+        clock, codec = clock_from(settings.clock_file), Codec(registry_from(settings))
+        desk = RuntimeDesk(spec, settings, clock, self._engine, codec)
+        if spec.start is not None:
+            spec.start(desk)
+        self._loop = ConsumerLoop(spec, settings, clock, self._engine, codec)
         self._workers = [WorkerThread(worker, desk, spec.name) for worker in spec.workers]
         self._relay.start()
         for worker in self._workers:
@@ -79,58 +83,58 @@ class ServiceProcess:
 
     def _consume(self) -> None:
         if self._loop is not None:
-            self._loop.is_stopping = self._is_stopping
+            if self._stop_asked.is_set():
+                self._loop.is_stopping = True
             self._loop.run()
 
-    def _patiently(self, check: Callable[[], None]) -> bool:
-        """Check until database and broker answer; False when told to stop."""
+    def _wait_for_schema(self) -> bool:
+        """Wait for the database, then insist on a migrated schema; False when told to stop."""
         backoff = Backoff()
         while not self._stop_asked.is_set():
             try:
-                check()
+                with self._engine.connect() as connection:
+                    found = connection.execute(text("SELECT to_regclass('inbox')")).scalar()
             except Exception as error:
-                reason = transient_reason(error)
-                if reason is None:
+                if transient_reason(error) is None:
                     raise
-                logger().warning("cannot start yet", reason=reason, error=str(error)[:300])
+                logger().warning("database does not answer", error=str(error)[:300])
                 self._stop_asked.wait(backoff.next_s())
             else:
+                if found is None:
+                    name = self._spec.name
+                    msg = f"the schema of {name} is not migrated: run colophon migrate {name}"
+                    raise ConfigurationError(msg)
                 return True
         return False
 
-    def _check_schema(self) -> None:
-        with self._engine.connect() as connection:
-            found = connection.execute(text("SELECT to_regclass('inbox')")).scalar()
-        if found is None:
-            name = self._spec.name
-            msg = f"the schema of {name} is not migrated: run colophon migrate {name}"
-            raise ConfigurationError(msg)
+    def _watch_stop(self) -> None:
+        """Act on signals at once, also while the main thread is inside a client's call.
 
-    def _check_service(self) -> None:
-        if self._spec.start is not None:
-            self._spec.start(self._desk)
+        Whatever hangs (a client without its broker, say): what counts is in the database.
+        """
+        until: float | None = None
+        while True:
+            left = None if until is None else max(0.0, until - monotonic())
+            if not select.select([self._bell], [], [], left)[0]:
+                logger().warning("not stopped in time: left as it stands")
+                os._exit(0)
+            heard = os.read(self._bell, 64)
+            if not heard:
+                os.close(self._bell)
+                return
+            for _ in filter(_STOP_SIGNALS.__contains__, heard):
+                if until is not None:
+                    os._exit(1)
+                until = monotonic() + _STOP_S
+                self._ask_stop()
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Only what is safe between any two steps of the main thread; no lock is taken here."""
-        del number, frame
-        if self._is_stopping:
-            os._exit(1)
-        self._is_stopping = True
+    def _ask_stop(self) -> None:
+        logger().info("stop asked")
+        self._stop_asked.set()
         if self._loop is not None:
             self._loop.is_stopping = True
-        os.write(self._ring, b"!")
-
-    def _watch_stop(self) -> None:
-        """Whatever hangs (a client without its broker, say): what counts is in the database."""
-        os.read(self._bell, 1)
-        self._stop_asked.set()
-        if not self._ended.wait(_STOP_S):
-            logger().warning("not stopped in time: left as it stands")
-            os._exit(0)
-        os.close(self._bell)
 
     def _stop(self) -> None:
-        self._is_stopping = True
         threads: list[WorkerThread | Relay] = [*self._workers, self._relay]
         for thread in threads:
             thread.stop()
@@ -140,18 +144,18 @@ class ServiceProcess:
                 thread.join(max(0.0, until - monotonic()))
         self.health.stop()
         self._engine.dispose()
-        self._ended.set()
+        signal.set_wakeup_fd(-1)
         os.close(self._ring)  # the bell falls silent: whoever still listens ends
 
     def _live(self) -> dict[str, bool]:
-        heartbeat_at = self._loop.heartbeat_at if self._loop else monotonic()
-        return {"loop": monotonic() - heartbeat_at < _HEARTBEAT_MAX_S}
+        return {"loop": self._loop is None or _turned_within(self._loop, _HEARTBEAT_MAX_S)}
 
     def _ready(self) -> dict[str, bool]:
         loop = self._loop
         if loop is None:
             return {"started": False}
         return {
+            "loop": _turned_within(loop, _TURN_MAX_S),
             "assigned": loop.assignment.is_claimed,
             "broker": loop.assignment.broker_answers(),
             "database": loop.database_ok,
@@ -159,6 +163,10 @@ class ServiceProcess:
             "relay": self._relay.is_alive(),
             "workers": all(worker.is_alive() and not worker.failure for worker in self._workers),
         }
+
+
+def _turned_within(loop: ConsumerLoop, seconds: float) -> bool:
+    return monotonic() - loop.heartbeat_at < seconds
 
 
 def run_service(spec: ServiceSpec) -> NoReturn:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicCollection, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from sqlalchemy import text
 
@@ -67,13 +67,6 @@ class Echo:
         """This instance once it has every partition that Kafka gives it."""
         self.until(lambda: self.loop.assignment.is_claimed)
         return self
-
-    def gather(self, count: int) -> None:
-        """Have the next step find `count` records in hand: one batch."""
-        intake, deadline = self.joined().loop._intake, monotonic() + LIMIT_S
-        while sum(message.error() is None for message in intake._stash) < count:
-            assert monotonic() < deadline, f"{len(intake._stash)} messages of {count}"
-            intake.poll(0.1)
 
     def publish(self, *events: Event) -> None:
         """Publish events, all acknowledged."""
@@ -144,11 +137,20 @@ class Echo:
         answers = kafka.list_offsets(asked).items()
         return {(place.topic, place.partition): end.result().offset for place, end in answers}
 
+    def reached(self) -> dict[Partition, int]:
+        """Where the service goes on, says the database."""
+        rows = self.query("SELECT topic, partition, next_offset FROM consumer_offset")
+        return {(row.topic, row.partition): row.next_offset for row in rows}
+
+    def committed(self) -> dict[Partition, int]:
+        """Where it goes on, says Kafka."""
+        asked = [ConsumerGroupTopicPartitions(SPEC.name)]
+        (answer,) = admin(self.settings).list_consumer_group_offsets(asked).values()
+        return {(p.topic, p.partition): p.offset for p in answer.result().topic_partitions}
+
     def is_drained(self) -> bool:
         """Whether every record has met its fate; what follows from it may still be published."""
-        rows = self.query("SELECT topic, partition, next_offset FROM consumer_offset")
-        reached = {(row.topic, row.partition): row.next_offset for row in rows}
-        return reached == self.ends() and not self.query("SELECT FROM held_key WHERE ready")
+        return self.reached() == self.ends() and not self.query("SELECT FROM held_key WHERE ready")
 
     def close(self) -> None:
         """Stop the instance."""

@@ -5,7 +5,6 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
-import structlog
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AlterConfigOpType,
@@ -29,21 +28,13 @@ from tests.integration.runtime.bench import LIMIT_S, Echo, admin
 from tests.integration.runtime.echo import DECIDED, METADATA, POLICIES, REQUESTED, SPEC
 from tests.integration.runtime.instances import Instances
 from tests.integration.runtime.nursery import Nursery
+from tests.integration.runtime.proxy import Lines, lines_to
 from tests.integration.servers import servers
 
 DEAD_LETTERS = tuple(BY_NAME[name].dead_letters(SPEC.name) for name in (REQUESTED, POLICIES))
 PARTITIONS = 3
 
 MakeEcho = Callable[..., Echo]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_tracebacks() -> Iterator[None]:
-    """Show no locals in tracebacks: of a batch of hundreds, that takes seconds each."""
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", name="settings")
@@ -103,6 +94,13 @@ def instances(echo_settings: Settings, nursery: Nursery) -> Iterator[Instances]:
     started = Instances(echo_settings, nursery)
     yield started
     started.end()
+
+
+@pytest.fixture
+def lines(echo_settings: Settings) -> Iterator[Lines]:
+    """Ways to the servers that a test can cut."""
+    with lines_to(echo_settings) as made:
+        yield made
 
 
 def make_topics(settings: Settings) -> None:

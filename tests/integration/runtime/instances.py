@@ -54,9 +54,10 @@ class Instances:
 
     def wait_ready(self, name: str) -> None:
         """Wait until it says so; fails when it ends instead."""
-        until(lambda: self._is_up(name), f"{name} to be ready")
+        until(lambda: self.is_ready(name), f"{name} to be ready")
 
-    def _is_up(self, name: str) -> bool:
+    def is_ready(self, name: str) -> bool:
+        """Whether it says so; it must not have ended."""
         code = self._running[name].process.poll()
         assert code is None, f"{name} ended with {code}: {self.log(name)}"
         return self.get(name, "/readyz")[0] == 200

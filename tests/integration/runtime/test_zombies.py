@@ -4,13 +4,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions
 
 from shared.events.base import Event
 from shared.runtime.faults import Point
-from shared.runtime.fence import Partition
 from shared.runtime.relay import Relay
-from tests.integration.runtime.bench import Echo, admin
+from tests.integration.runtime.bench import Echo
 from tests.integration.runtime.echo import DECIDED, SPEC, policy, request
 from tests.integration.runtime.instances import Instances, until
 
@@ -48,7 +46,7 @@ def test_a_zombie_is_refused_by_the_fence_alone(
     until(lambda: all(map(instances.is_stopped, points)), "all to be stopped")
     instances.ready("owner")
     echo.publish(*work(2))
-    until(lambda: echo.is_drained() and committed(echo) == echo.ends(), "the owner to proceed")
+    until(lambda: echo.is_drained() and echo.committed() == echo.ends(), "the owner to proceed")
     echo.query("TRUNCATE inbox")
     for point in points:
         instances.send(point, signal.SIGCONT)
@@ -56,7 +54,7 @@ def test_a_zombie_is_refused_by_the_fence_alone(
     for point in points:
         instances.wait_ready(point)
         assert refused(instances, point) or point not in IN_TRANSACTION
-    assert committed(echo) == echo.ends(), "an offset ran back"
+    assert echo.committed() == echo.ends(), "an offset ran back"
     echo.publish(*work(3))
     until(lambda: echo.is_drained() and not echo.count("outbox"), "everything done")
     assert echo.subjects() == dict.fromkeys((*SUBJECTS, "mended"), "1,2,3,")
@@ -86,10 +84,3 @@ def refused(instances: Instances, name: str) -> float:
         + instances.metric(name, "consumer_retries_total", reason="transaction-limit")
         + instances.metric(name, "consumer_in_doubt_commits_total", outcome="rolled-back")
     )
-
-
-def committed(echo: Echo) -> dict[Partition, int]:
-    """The offsets that Kafka has of the group."""
-    asked = [ConsumerGroupTopicPartitions(SPEC.name)]
-    (answer,) = admin(echo.settings).list_consumer_group_offsets(asked).values()
-    return {(p.topic, p.partition): p.offset for p in answer.result().topic_partitions}

@@ -1,0 +1,84 @@
+"""Database or broker away: no record is at fault, no process dies, and all goes on after it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from shared import outbox
+from shared.clock import monotonic
+from shared.codec.codec import Codec
+from shared.events.billing import ReviewDecided
+from shared.topology import BY_NAME
+from tests.integration.runtime.bench import Echo
+from tests.integration.runtime.echo import AT, DECIDED, SPEC, request
+from tests.integration.runtime.instances import Instances, until
+from tests.integration.runtime.proxy import Lines, Proxy
+
+AWAY_S = 6.0  # longer than the group's session: the partitions are lost and assigned anew
+SUBJECTS = [f"s{number}" for number in range(12)]
+BY_OTHERS = range(101, 121)
+
+
+@pytest.mark.parametrize("how", [Proxy.cut, Proxy.swallow])
+@pytest.mark.parametrize("server", ["broker", "database"])
+def test_an_outage_costs_time_and_nothing_else(
+    echo: Echo, instances: Instances, lines: Lines, server: str, how: Callable[[Proxy], None]
+) -> None:
+    """Given work while a server is away, then we are unready, and later all is done in order."""
+    instances.ready("one", **lines.changes)
+    echo.publish(*(request(subject, 1) for subject in SUBJECTS))
+    until(echo.is_drained, "the first records")
+    how(getattr(lines, server))
+    until_s = monotonic() + AWAY_S
+    for version in BY_OTHERS:
+        decide(echo, SUBJECTS[0], version)
+    echo.publish(*(request(subject, 2) for subject in SUBJECTS))
+    until(lambda: not instances.checks("one").get(culprit(server, how), True), "it to be unready")
+    until(lambda: is_over(instances, until_s), "the end of the outage")
+    assert echo.subjects() == dict.fromkeys(SUBJECTS, "1,")
+    getattr(lines, server).restore()
+    until(lambda: echo.is_drained() and not echo.count("outbox"), "everything done")
+    instances.wait_ready("one")
+    assert echo.subjects() == dict.fromkeys(SUBJECTS, "1,2,")
+    assert echo.held() == []
+    decided = {subject: [1, 2] for subject in SUBJECTS} | {SUBJECTS[0]: [1, *BY_OTHERS, 2]}
+    assert decisions(echo) == decided
+
+
+def is_over(instances: Instances, until_s: float) -> bool:
+    """Whether it is that late; the process lives all the while."""
+    assert instances.get("one", "/livez")[0] == 200
+    return monotonic() > until_s
+
+
+def culprit(server: str, how: Callable[[Proxy], None]) -> str:
+    """The check that fails: what a database that hangs holds up is the loop itself."""
+    return "loop" if (server, how) == ("database", Proxy.swallow) else server
+
+
+def decide(echo: Echo, subject: str, version: int) -> None:
+    """What a service with a clock or an HTTP side does: an event by a transaction of its own."""
+    event = ReviewDecided(
+        legal_entity_id="DE01",
+        subject_kind="price",
+        subject_id=subject,
+        subject_version=version,
+        decision_id=str(version),
+        decided_at=AT,
+        decided_by="another",
+        approved=True,
+    )
+    with echo.engine.begin() as connection:
+        outbox.write(connection, [outbox.outgoing(Codec(), event, SPEC.name, None)])
+
+
+def decisions(echo: Echo) -> dict[str, list[int]]:
+    """The versions decided of each subject in the order of their publication, each once."""
+    found: dict[str, list[int]] = {}
+    for message in echo.published(DECIDED):
+        event = Codec().decode(BY_NAME[DECIDED], message.value())
+        assert isinstance(event, ReviewDecided)
+        versions = found.setdefault(event.subject_id, [])
+        if event.subject_version not in versions:
+            versions.append(event.subject_version)
+    return found

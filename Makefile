@@ -41,7 +41,7 @@ generate: install  ## write the generated parts: README tables, diagrams, manife
 	$(BIN)/python -m shared.generate
 
 bench: install  ## how fast the pipeline is on this machine
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tests.benchmarksmarks $(ARGS)
 
 coverage: install  ## every test with branch coverage, and the floors it must keep
 	$(BIN)/python -m coverage erase

@@ -50,6 +50,14 @@ def next_business_day(on: date, country: str, subdivision: str | None = None) ->
     return on
 
 
+def pay_by(issued_on: date, days: int, country: str, subdivision: str | None) -> date:
+    """The day `days` after `issued_on`, moved on to the next business day of the calendar.
+
+    For due dates and early-payment dates alike, on the invoice and in the mail that goes with it.
+    """
+    return next_business_day(issued_on + timedelta(days=days), country, subdivision)
+
+
 @cache
 def _days_off(
     year: int, country: str, subdivision: str | None

@@ -66,7 +66,7 @@ def reader(settings: Settings) -> Config:
         "isolation.level": "read_committed",
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
-        "fetch.wait.max.ms": 50,
+        "fetch.wait.max.ms": 10,
     }
 
 

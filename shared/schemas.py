@@ -71,8 +71,9 @@ def draft(topic: Topic) -> dict[str, Any]:
 
 
 def plain_schema(avro: Mapping[str, Any]) -> Any:  # noqa: ANN401 - fastavro's parsed form
-    """A schema as the codec uses it: parsed, without logical types."""
-    return parse_schema(_plain(avro))
+    """A schema as the codec uses it: parsed, without logical types; ours where we have it."""
+    ours = by_fingerprint().get(_crc64(avro))
+    return ours.plain if ours else parse_schema(_plain(avro))
 
 
 def _name_once(avro: Avro, seen: set[str]) -> Avro:

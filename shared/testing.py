@@ -8,17 +8,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import OFFSET_BEGINNING, Message
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, event, text
 
-from shared import db, kafka
+from shared import db, reading
 from shared.clock import Clock, SystemClock
 from shared.db import AUDITOR, OWNER
 from shared.events.base import Event
@@ -166,20 +160,7 @@ def service_harness(
 
 def read_topic(settings: Settings, topic: str) -> list[Message]:
     """Every committed record that `topic` holds now, partition by partition, each in order."""
-    consumer = Consumer(kafka.reader(settings))
-    try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        unread, found = set(partitions), []  # an end is told again whenever it moves
-        while unread:
-            for message in consumer.consume(1000, 0.2):
-                error = message.error()
-                if error is None:
-                    found.append(message)
-                elif error.code() == kafka.PARTITION_EOF:
-                    unread.discard(message.partition() or 0)
-                else:
-                    raise KafkaException(error)
-    finally:
-        consumer.close()
+    with reading.reader(settings) as consumer:
+        starts = dict.fromkeys(reading.partitions(consumer, [topic]), OFFSET_BEGINNING)
+        found = list(reading.read_on(consumer, starts))
     return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from services.invoicer.domain.job import SERVICE_NAME
 from services.invoicer.handler import documents, events
+from services.invoicer.handler.numbers import check_numbers, keep_checked
 from services.invoicer.store import InvoicerStore
 from services.invoicer.store.tables import GRANTS, METADATA
 from shared.errors import ConfigurationError
@@ -50,6 +51,12 @@ def check_link_key(desk: Desk) -> None:
         )
 
 
+def check_start(desk: Desk) -> None:
+    """What must hold before a number is given."""
+    check_link_key(desk)
+    check_numbers(desk)
+
+
 SERVICE: Final = ServiceSpec(
     name=SERVICE_NAME,
     metadata=METADATA,
@@ -65,7 +72,10 @@ SERVICE: Final = ServiceSpec(
         Tick("recheck", events.recheck),
         Tick("figures", events.show_figures, every_s=15.0),
     ),
-    workers=(Worker("render", documents.render_documents, rest_s=0.2),),
-    start=check_link_key,
+    workers=(
+        Worker("render", documents.render_documents, rest_s=0.2),
+        Worker("numbers", keep_checked, rest_s=60.0),
+    ),
+    start=check_start,
     grants=GRANTS,
 )

@@ -1,6 +1,7 @@
 """The codec: an event to the value of a record, and back, checked on both ways."""
 
-from functools import cache
+from collections.abc import Iterable
+from decimal import Decimal
 from hashlib import sha256
 from io import BytesIO
 from typing import Any, Protocol
@@ -8,8 +9,9 @@ from typing import Any, Protocol
 from fastavro import schemaless_reader, schemaless_writer
 from pydantic import ValidationError
 
+from shared.codec.compiled import reader_of, writer_of
 from shared.codec.framing import Fingerprint, RegistryId, SchemaRef, frame, unframe
-from shared.codec.wire import Convert, wire_of
+from shared.codec.wire import wire_of
 from shared.errors import Invalid, Undecodable
 from shared.events.base import Event
 from shared.identity import topic_of
@@ -41,34 +43,40 @@ class Codec:
 
     def encode(self, event: Event) -> bytes:
         """The record value of `event`; raises `Invalid` where a field breaks its contract."""
-        topic = topic_of(event)
-        check_amounts(event)
-        schema, convert = _writer(topic)
-        buffer = BytesIO()
-        schemaless_writer(buffer, schema.plain, convert(event), strict_allow_default=True)
-        return frame(self._reference(schema), buffer.getvalue())
+        schema = schemas_of((topic := topic_of(event)).name)[topic.version]
+        return frame(self._reference(schema), _body(event, schema))
 
     def decode(self, topic: Topic, value: bytes) -> Event:
-        """The event in a record value of `topic`.
+        """The event in a record value of `topic`; raises as `read`."""
+        return self.read(topic, value)[0]
+
+    def read(self, topic: Topic, value: bytes) -> tuple[Event, bytes]:
+        """The event in a record value of `topic`, and its `fingerprint`.
 
         Raises `Undecodable` (framing, schema or bytes), `Invalid` (a field, named with its value),
         `Transient` (the registry does not answer). An `Invalid` carries the decoded fields.
         """
         ref, start = unframe(value)
-        plain = self._read(topic, ref, value, start)
+        schema, writer = newest(topic.name), self._writer_schema(topic, ref)
+        if writer is schema.plain:
+            body = value[start:]
+            event = _compiled(topic, body)
+            if event is not None:
+                return event, _digest(body) if schema.version == 1 else fingerprint(event)
+        plain = self._read(schema, writer, value, start)
         try:
-            return _event(topic, plain)
+            event = _event(topic, plain)
         except Invalid as invalid:
             invalid.plain = plain
             raise
+        return event, fingerprint(event)
 
-    def _read(self, topic: Topic, ref: SchemaRef, value: bytes, start: int) -> Any:  # noqa: ANN401 -- fastavro's plain form
-        writer = self._writer_schema(topic, ref)
-        reader = newest(topic.name).plain
+    def _read(self, schema: Schema, writer: Any, value: bytes, start: int) -> Any:  # noqa: ANN401 -- fastavro's plain form
         buffer = BytesIO(value)
         buffer.seek(start)
         try:
-            plain = schemaless_reader(buffer, writer, None if writer is reader else reader)
+            reader = None if writer is schema.plain else schema.plain
+            plain = schemaless_reader(buffer, writer, reader)
         except Exception as error:
             raise Undecodable(
                 "avro-broken",
@@ -115,6 +123,20 @@ class Codec:
         return RegistryId(self._registry.id_of(schema))
 
 
+def _compiled(topic: Topic, body: bytes) -> Event | None:
+    """The event of a canonical body, or None where fastavro and pydantic must say what it is."""
+    amounts: list[Decimal] = []
+    try:
+        event: Event
+        event, end = reader_of(topic.event)(body, 0, amounts)
+        if end == len(body):
+            _check(event, amounts)
+            return event
+    except Exception:  # noqa: BLE001, S110 -- whatever it is, the other way names it
+        pass
+    return None
+
+
 def _event(topic: Topic, plain: dict[str, Any]) -> Event:
     """The event of decoded fields, each converted in place."""
     convert = wire_of(topic.event).decode
@@ -122,28 +144,32 @@ def _event(topic: Topic, plain: dict[str, Any]) -> Event:
         event = topic.event.model_validate(convert(plain) if convert else plain, strict=False)
     except ValidationError as error:
         raise _invalid(error) from error
-    check_amounts(event)
+    find = wire_of(topic.event).amounts
+    _check(event, find(event) if find else ())
     return event
 
 
-@cache
-def _writer(topic: Topic) -> tuple[Schema, Convert]:
-    """The declared version, and the conversion to exactly its fields."""
-    schema = schemas_of(topic.name)[topic.version]
-    encode = wire_of(topic.event).encode or dict
-    if schema is newest(topic.name):
-        return schema, encode
-    names = frozenset(field["name"] for field in schema.published["fields"])
-    return schema, lambda event: {k: v for k, v in encode(event).items() if k in names}
+def _body(event: Event, schema: Schema) -> bytes:
+    """The Avro body of `event` under one of its schemas."""
+    wire = wire_of(type(event))
+    if schema is newest(schema.topic):
+        body, amounts = bytearray(), list[Decimal]()
+        writer_of(type(event))(event, body, amounts)
+        _check(event, amounts)
+        return bytes(body)
+    _check(event, wire.amounts(event) if wire.amounts else ())
+    plain = wire.encode(event) if wire.encode else dict(event)
+    buffer = BytesIO()
+    schemaless_writer(buffer, schema.plain, plain, strict_allow_default=True)
+    return buffer.getvalue()
 
 
-def check_amounts(event: Event) -> None:
+def _check(event: Event, amounts: Iterable[Decimal]) -> None:
     """Raise `Invalid` where an amount has more decimals than the event's currency."""
-    find = wire_of(type(event)).amounts
     currency = getattr(event, "currency", None)
-    if find is None or currency is None:
+    if currency is None:
         return
-    for amount in find(event):
+    for amount in amounts:
         if not is_money(amount, currency):
             raise Invalid(
                 "amount-too-precise",
@@ -154,8 +180,27 @@ def check_amounts(event: Event) -> None:
 
 
 def fingerprint(event: Event) -> bytes:
-    """16 bytes that are equal for equal content, whatever schema version or framing wrote it."""
-    return sha256(event.model_dump_json(exclude_defaults=True).encode()).digest()[:16]
+    """16 bytes that are equal for equal content, whatever schema version or framing wrote it.
+
+    They are a hash of the event's body under the oldest schema that loses nothing of it, so that
+    they stay what they were when a field is added.
+    """
+    (*older, last) = schemas_of(topic_of(event).name).values()
+    body = _body(event, last)
+    return _digest(next((old for s in older if (old := _faithful(event, body, s, last))), body))
+
+
+def _faithful(event: Event, body: bytes, schema: Schema, last: Schema) -> bytes | None:
+    """The body of `event` under an older schema, or None where that loses some of `body`."""
+    old = _body(event, schema)
+    plain = schemaless_reader(BytesIO(old), schema.plain, last.plain)
+    buffer = BytesIO()
+    schemaless_writer(buffer, last.plain, plain)
+    return old if buffer.getvalue() == body else None
+
+
+def _digest(body: bytes) -> bytes:
+    return sha256(body).digest()[:16]
 
 
 def _invalid(error: ValidationError) -> Invalid:

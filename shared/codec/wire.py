@@ -4,8 +4,8 @@ fastavro is given schemas without logical types, where decimals are bytes and ti
 the same bytes, three times faster than its own Decimal path, and every conversion is exact.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -29,8 +29,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _DECIMAL_BYTES_MAX = 16  # 38 digits; the widest field has 28
 
 
-@dataclass(frozen=True)
-class Wire:
+@dataclass(frozen=True, eq=False)
+class _Wire:
     """One type: its Avro schema, and its conversions (None: the value travels as it is).
 
     `amounts` yields the money inside a value, for the check against the currency.
@@ -42,8 +42,41 @@ class Wire:
     amounts: Callable[[Any], Iterator[Decimal]] | None = None
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Leaf(_Wire):
+    """A value without parts. `kind` is its Avro type, `hint` the annotation with its limits."""
+
+    kind: str
+    hint: Any
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Maybe(_Wire):
+    """A value or None."""
+
+    inner: "Wire"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Many(_Wire):
+    """A tuple."""
+
+    item: "Wire"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Part(_Wire):
+    """A model, field by field."""
+
+    model: type[BaseModel]
+    fields: "Sequence[tuple[str, Wire]]"
+
+
+Wire = Leaf | Maybe | Many | Part
+
+
 @cache
-def wire_of(model: type[BaseModel]) -> Wire:
+def wire_of(model: type[BaseModel]) -> Part:
     """The wire form of a model: a record, its fields in the model's order."""
     hints = get_type_hints(model, include_extras=True)
     wires = {name: _wire(hints[name]) for name in model.model_fields}
@@ -74,7 +107,14 @@ def wire_of(model: type[BaseModel]) -> Wire:
         "doc": cleandoc(model.__doc__ or ""),
         "fields": fields,
     }
-    return Wire(avro, encode, decode if decoders else None, amounts if monies else None)
+    return Part(
+        avro,
+        encode,
+        decode if decoders else None,
+        amounts if monies else None,
+        model=model,
+        fields=tuple(wires.items()),
+    )
 
 
 def _field(model: type[BaseModel], name: str, avro: Avro) -> dict[str, Any]:
@@ -99,12 +139,13 @@ def _default(value: object, avro: Avro) -> object:
     return value
 
 
+@cache
 def _wire(hint: Any) -> Wire:  # noqa: ANN401 - any annotation
     origin = get_origin(hint)
     if origin is Annotated:
         inner, *marks = get_args(hint)
         scale = next((mark for mark in marks if isinstance(mark, Decimals)), None)
-        return _decimal(scale) if scale else _wire(inner)
+        return _decimal(scale, hint) if scale else replace(_PRIMITIVES[inner], hint=hint)
     if origin in (Union, UnionType):
         return _optional(_wire(next(arg for arg in get_args(hint) if arg is not NoneType)))
     if origin is tuple:
@@ -116,7 +157,7 @@ def _wire(hint: Any) -> Wire:  # noqa: ANN401 - any annotation
     return _PRIMITIVES[hint]
 
 
-def _decimal(kind: Decimals) -> Wire:
+def _decimal(kind: Decimals, hint: Any) -> Wire:  # noqa: ANN401 - any annotation
     avro: Avro = {
         "type": "bytes",
         "logicalType": "decimal",
@@ -130,8 +171,13 @@ def _decimal(kind: Decimals) -> Wire:
             raise Invalid("decimal-too-large", "a decimal has too many digits", bytes=len(raw))
         return Decimal(int.from_bytes(raw, "big", signed=True)).scaleb(-scale)
 
-    return Wire(
-        avro, lambda value: _to_bytes(value, scale), decode, _itself if kind is AMOUNT else None
+    return Leaf(
+        avro,
+        lambda value: _to_bytes(value, scale),
+        decode,
+        _itself if kind is AMOUNT else None,
+        kind="bytes",
+        hint=hint,
     )
 
 
@@ -156,16 +202,17 @@ def _enum(kind: type[StrEnum]) -> Wire:
         "symbols": symbols,
         "default": "UNKNOWN",
     }
-    return Wire(avro)
+    return Leaf(avro, kind="enum", hint=kind)
 
 
 def _optional(inner: Wire) -> Wire:
     encode, decode, amounts = inner.encode, inner.decode, inner.amounts
-    return Wire(
+    return Maybe(
         ["null", inner.avro],
         (lambda value: None if value is None else encode(value)) if encode else None,
         (lambda value: None if value is None else decode(value)) if decode else None,
         (lambda value: iter(()) if value is None else amounts(value)) if amounts else None,
+        inner=inner,
     )
 
 
@@ -176,11 +223,12 @@ def _array(item: Wire) -> Wire:
         for value in values:
             yield from amounts(value) if amounts else ()
 
-    return Wire(
+    return Many(
         {"type": "array", "items": item.avro},
         (lambda values: [encode(value) for value in values]) if encode else list,
         (lambda values: [decode(value) for value in values]) if decode else None,
         every if amounts else None,
+        item=item,
     )
 
 
@@ -200,19 +248,21 @@ def _day(days: int) -> date:
         raise Invalid("date-out-of-range", "not a date of the years 1 to 9999", day=days) from error
 
 
-_PRIMITIVES = {
-    str: Wire("string"),
-    int: Wire("long"),
-    bool: Wire("boolean"),
-    bytes: Wire("bytes"),
-    datetime: Wire(
-        {"type": "long", "logicalType": "timestamp-micros"},
-        lambda at: (at - _EPOCH) // _MICROSECOND,
-        _instant,
-    ),
-    date: Wire(
-        {"type": "int", "logicalType": "date"},
-        lambda day: day.toordinal() - _EPOCH_DAY,
-        _day,
-    ),
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _days(day: date) -> int:
+    return day.toordinal() - _EPOCH_DAY
+
+
+_TIME: Avro = {"type": "long", "logicalType": "timestamp-micros"}
+_DATE: Avro = {"type": "int", "logicalType": "date"}
+_PRIMITIVES: dict[Any, Leaf] = {
+    str: Leaf("string", kind="string", hint=str),
+    int: Leaf("long", kind="long", hint=int),
+    bool: Leaf("boolean", kind="boolean", hint=bool),
+    bytes: Leaf("bytes", kind="bytes", hint=bytes),
+    datetime: Leaf(_TIME, _micros, _instant, kind="long", hint=datetime),
+    date: Leaf(_DATE, _days, _day, kind="int", hint=date),
 }

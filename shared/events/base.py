@@ -31,15 +31,32 @@ class Decimals:
     def __init__(self, precision: int, scale: int) -> None:
         self.precision = precision
         self.scale = scale
+        self._sound: set[Decimal] = set()
+
+    def checked(self, value: Decimal) -> Decimal:
+        """`value`, if it fits; raises `ValueError`. What has fitted before is remembered."""
+        if value not in self._sound:
+            scaled = value.scaleb(self.scale)
+            if scaled != scaled.to_integral_value():
+                msg = f"has more than {self.scale} decimals"
+                raise ValueError(msg)
+            if abs(scaled) >= 10**self.precision:
+                msg = f"has more than {self.precision - self.scale} digits before the point"
+                raise ValueError(msg)
+            if len(self._sound) >= _SOUND_MAX:
+                self._sound.clear()
+            self._sound.add(value)
+        return value
 
 
+_SOUND_MAX = 20_000
 AMOUNT, RATE, QUANTITY = Decimals(24, 4), Decimals(24, 6), Decimals(28, 9)
 
-Amount = Annotated[Decimal, Field(max_digits=24, decimal_places=4, allow_inf_nan=False), AMOUNT]
+Amount = Annotated[Decimal, AfterValidator(AMOUNT.checked), AMOUNT]
 """Money in the event's currency, never more decimals than the currency has."""
-Rate = Annotated[Decimal, Field(max_digits=24, decimal_places=6, allow_inf_nan=False), RATE]
+Rate = Annotated[Decimal, AfterValidator(RATE.checked), RATE]
 """A unit price in the event's currency, or a percentage (5 means 5 %)."""
-Quantity = Annotated[Decimal, Field(max_digits=28, decimal_places=9, allow_inf_nan=False), QUANTITY]
+Quantity = Annotated[Decimal, AfterValidator(QUANTITY.checked), QUANTITY]
 """A measure in the unit that stands beside it."""
 Time = Annotated[datetime, AfterValidator(_utc)]
 """An instant, UTC, microseconds."""

@@ -21,15 +21,17 @@ class Attempts:
         self._counts: Counter[Place] = Counter()
         self._given_up: dict[Place, Rejected] = {}
 
-    def count(self, place: Place, cause: BaseException) -> None:
-        """The record at `place` broke its handler; the last time it is given up for `cause`."""
+    def count(self, place: Place, cause: BaseException) -> bool:
+        """The record at `place` broke its handler; says whether it is given up for `cause` now."""
         self._counts[place] += 1
-        if self._counts[place] >= ATTEMPTS_MAX:
+        is_last = self._counts[place] >= ATTEMPTS_MAX
+        if is_last:
             is_late = isinstance(cause, HandlerTimeout) or transient_reason(cause) in LIMITS
             code = "handler-timeout" if is_late else "handler-bug"
             failure = Rejected(code, f"{type(cause).__name__}: {cause}"[:1000])
             failure.__cause__ = cause
             self._given_up[place] = failure
+        return is_last
 
     def with_history(self, arrival: Arrival) -> Arrival:
         """`arrival`, as failed where its record was given up before."""

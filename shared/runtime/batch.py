@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from shared import held, inbox, outbox
 from shared.clock import Clock
 from shared.codec.codec import Codec
-from shared.errors import ColophonError, Rejected, Transient, WaitFor
+from shared.errors import ColophonError, Rejected, WaitFor
 from shared.events.base import Event
 from shared.held import Head, Held, Lane
 from shared.inbox import Applied
@@ -25,18 +25,18 @@ from shared.runtime.fence import Partition
 from shared.runtime.outcome import Late, Outcome
 from shared.runtime.records import Arrival
 from shared.runtime.service import Fact, ServiceSpec
-from shared.runtime.watch import Watch
+from shared.runtime.watch import HandlerTimeout, Watch
 from shared.settings import Settings
 from shared.store import Store
 
 
 class HandlerFailed(ColophonError):
-    """A handler broke on one record: a bug, tried a bounded number of times."""
+    """Handlers broke on these records: bugs, each tried a bounded number of times."""
 
-    def __init__(self, arrival: Arrival, cause: BaseException) -> None:
-        super().__init__(f"{type(cause).__name__}: {cause}")
-        self.arrival = arrival
-        self.cause = cause
+    def __init__(self, failures: Sequence[tuple[Arrival, Exception]]) -> None:
+        _, cause = failures[0]
+        super().__init__(f"{type(cause).__name__}: {cause} ({len(failures)} records)")
+        self.failures = failures
 
 
 class TooManyParked(ColophonError):
@@ -149,6 +149,8 @@ class Batch:
                     watch.stop()
                     if outcome.applied and outcome.applied[-1] is arrival:
                         applied[_identity(arrival)] = _as_applied(arrival)
+        if outcome.broken:
+            raise HandlerFailed(outcome.broken)
         store.flush()
         return outcome
 
@@ -172,12 +174,13 @@ class Batch:
         except Rejected as failure:
             store.undo()
             outcome.bury(arrival.failed(failure, arrival.attempts))
-        except Transient:
-            raise
+        except HandlerTimeout as late:  # the next one might take as long: the session is idle
+            raise HandlerFailed([*outcome.broken, (arrival, late)]) from late
         except Exception as error:
             if transient_reason(error):
                 raise
-            raise HandlerFailed(arrival, error) from error
+            store.undo()
+            outcome.fail(arrival, error)
         else:
             outcome.applied.append(arrival)
             outcome.outgoing += records
@@ -263,7 +266,7 @@ class Batch:
 def _refused(arrival: Arrival, error: Exception) -> Outcome:
     """The database refuses this record's values; anything else is the handler's bug."""
     if not is_data_error(error):
-        raise HandlerFailed(arrival, error) from error
+        raise HandlerFailed([(arrival, error)]) from error
     outcome = Outcome()
     cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
     failure = Rejected("database-refused", f"the database refused the values: {cause}")

@@ -104,7 +104,7 @@ class ConsumerLoop:
         except Exception as error:
             reason = transient_reason(error)
             if isinstance(error, HandlerFailed):
-                self._count(error.arrival.record, error.cause)
+                self._count_all(error)
             elif reason is None:
                 raise
             self._retry_later(reason or "handler", error)
@@ -139,7 +139,7 @@ class ConsumerLoop:
             case TooManyParked():
                 self._wait_for_people(error)
             case HandlerFailed():
-                self._count(error.arrival.record, error.cause)
+                self._count_all(error)
                 self._retry_later("handler", error)
             case _:
                 reason = transient_reason(error)
@@ -149,6 +149,7 @@ class ConsumerLoop:
                     self._count(portion[0], error)
                 elif reason in LIMITS:
                     self._limit = max(1, len(portion) // 2)
+                    self._backoff.reset()  # a smaller portion is another attempt
                 self._retry_later(reason, error)
 
     def _attempt(self, records: Sequence[Record]) -> None:
@@ -206,10 +207,15 @@ class ConsumerLoop:
         if outcome.facts or outcome.woken:
             self.chores.take_up_soon()
 
-    def _count(self, record: Record, cause: BaseException) -> None:
+    def _count_all(self, error: HandlerFailed) -> None:
+        for arrival, cause in error.failures:
+            self._count(arrival.record, cause)
+
+    def _count(self, record: Record, cause: Exception) -> None:
         """A handler broke: after some attempts its record is given up, with the stack trace."""
         self._log.error("handler failed", place=record.place, exc_info=cause)
-        self._attempts.count(record.place, cause)
+        if self._attempts.count(record.place, cause):
+            self._backoff.reset()  # without this record, it is another batch
 
     def _retry_later(self, reason: str, error: Exception) -> None:
         """Hold what we have, keep polling, then go on."""

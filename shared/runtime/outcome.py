@@ -23,6 +23,7 @@ class Late:
 class Outcome:
     """Applied, duplicate, dead, waiting, parked, mending or superseding; nothing else can happen.
 
+    `broken` are the records on which a handler broke: their batch is tried again, not written.
     `blocked` holds the lanes that a record of this batch has stopped, with that record; `woken`
     those that are to be taken up next.
     """
@@ -34,6 +35,7 @@ class Outcome:
     parked: list[Arrival] = field(default_factory=list)
     mending: list[Late] = field(default_factory=list)
     superseding: list[Late] = field(default_factory=list)
+    broken: list[tuple[Arrival, Exception]] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     blocked: dict[Lane, Head] = field(default_factory=dict)
@@ -48,6 +50,11 @@ class Outcome:
         """A waiting record, which later records of its lane queue behind."""
         self.waiting.append((arrival, fact))
         self.block(arrival, "waiting")
+
+    def fail(self, arrival: Arrival, error: Exception) -> None:
+        """A handler broke: the rest is tried all the same, to know every such record at once."""
+        self.broken.append((arrival, error))
+        self.block(arrival, "broken")
 
     def block(self, arrival: Arrival, state: str) -> None:
         """The lane of `arrival` is stopped by it."""
@@ -108,6 +115,7 @@ class Outcome:
             [*self.parked, *later.parked],
             [*self.mending, *later.mending],
             [*self.superseding, *later.superseding],
+            [*self.broken, *later.broken],
             [*self.outgoing, *later.outgoing],
             [*self.facts, *later.facts],
             {**self.blocked, **later.blocked},

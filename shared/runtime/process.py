@@ -5,6 +5,7 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 from sqlalchemy import text
@@ -45,6 +46,8 @@ class ServiceProcess:
         self._workers: list[WorkerThread] = []
         role = SERVICE[spec.name].role
         self._engine = db.engine(settings, role, pool_size=2 + len(spec.workers))
+        clock, self._codec = clock_from(settings.clock_file), Codec(registry_from(settings))
+        self._desk = RuntimeDesk(self._spec, settings, clock, self._engine, self._codec)
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._ring, False)
         self._stop_asked = threading.Event()
@@ -61,7 +64,7 @@ class ServiceProcess:
             threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
         self.health.start()
         try:
-            if self._wait_for_schema():
+            if self._patiently(self._check_schema) and self._patiently(self._check_service):
                 self._start()
                 logger().info("started", port=self.health.port)
                 self._consume()
@@ -70,12 +73,8 @@ class ServiceProcess:
         logger().info("stopped")
 
     def _start(self) -> None:
-        spec, settings = self._spec, self._settings
-        clock, codec = clock_from(settings.clock_file), Codec(registry_from(settings))
-        desk = RuntimeDesk(spec, settings, clock, self._engine, codec)
-        if spec.start is not None:
-            spec.start(desk)
-        self._loop = ConsumerLoop(spec, settings, clock, self._engine, codec)
+        spec, desk = self._spec, self._desk
+        self._loop = ConsumerLoop(spec, self._settings, desk.clock, self._engine, self._codec)
         self._workers = [WorkerThread(worker, desk, spec.name) for worker in spec.workers]
         self._relay.start()
         for worker in self._workers:
@@ -87,25 +86,33 @@ class ServiceProcess:
                 self._loop.is_stopping = True
             self._loop.run()
 
-    def _wait_for_schema(self) -> bool:
-        """Wait for the database, then insist on a migrated schema; False when told to stop."""
+    def _patiently(self, check: Callable[[], None]) -> bool:
+        """Check until database and broker answer; False when told to stop."""
         backoff = Backoff()
         while not self._stop_asked.is_set():
             try:
-                with self._engine.connect() as connection:
-                    found = connection.execute(text("SELECT to_regclass('inbox')")).scalar()
+                check()
             except Exception as error:
-                if transient_reason(error) is None:
+                reason = transient_reason(error)
+                if reason is None:
                     raise
-                logger().warning("database does not answer", error=str(error)[:300])
+                logger().warning("cannot start yet", reason=reason, error=str(error)[:300])
                 self._stop_asked.wait(backoff.next_s())
             else:
-                if found is None:
-                    name = self._spec.name
-                    msg = f"the schema of {name} is not migrated: run colophon migrate {name}"
-                    raise ConfigurationError(msg)
                 return True
         return False
+
+    def _check_schema(self) -> None:
+        with self._engine.connect() as connection:
+            found = connection.execute(text("SELECT to_regclass('inbox')")).scalar()
+        if found is None:
+            name = self._spec.name
+            msg = f"the schema of {name} is not migrated: run colophon migrate {name}"
+            raise ConfigurationError(msg)
+
+    def _check_service(self) -> None:
+        if self._spec.start is not None:
+            self._spec.start(self._desk)
 
     def _watch_stop(self) -> None:
         """Act on signals at once, also while the main thread is inside a client's call.

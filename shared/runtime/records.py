@@ -96,7 +96,7 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
         return Arrival(record, own_lane(record), failure=missing)
     plain = Arrival(record, record.key)
     try:
-        event = _event(codec, record)
+        event, content = _event(codec, record)
         wanted = key_of(topic, event)
         if record.key != wanted.encode():
             raise Invalid(
@@ -112,7 +112,7 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
         plain,
         event=event,
         message_id=_message_id(record, event),
-        fingerprint=fingerprint(event),
+        fingerprint=content,
         revision=revision,
     )
 
@@ -126,11 +126,12 @@ def _named(arrival: Arrival, failure: Rejected) -> Arrival:
     return replace(arrival, message_id=message_id_of_fields(topic, fields), revision=revision)
 
 
-def _event(codec: Codec, record: Record) -> Event:
+def _event(codec: Codec, record: Record) -> tuple[Event, bytes]:
     if record.value is not None:
-        return codec.decode(record.topic, record.value)
+        return codec.read(record.topic, record.value)
     if record.topic.tombstones and record.key:
-        return Contact.erased(record.key.decode())
+        erased = Contact.erased(record.key.decode())
+        return erased, fingerprint(erased)
     raise Undecodable("value-missing", f"{record.topic.name} knows no record without a value")
 
 

@@ -16,7 +16,8 @@ from services.invoicer.domain.tax import (
     subtotals,
     tax_lines,
 )
-from services.invoicer.domain.terms import pay_by, payment_reference, payment_url
+from services.invoicer.domain.terms import payment_reference, payment_url
+from shared.calendar import pay_by
 from shared.clock import local_date
 from shared.errors import Rejected
 from shared.events.billing import (

@@ -52,6 +52,18 @@ def take_number(
     return Series(legal_entity_id, series, year, 1, issued_on)
 
 
+def unknown_numbers(published: Iterable[Series], known: Iterable[Series]) -> list[str]:
+    """In words, the series of which a later number was `published` than the last one `known`."""
+    last = {(one.legal_entity_id, one.series, one.fiscal_year): one for one in known}
+    behind = []
+    for one in published:
+        own = last.get((one.legal_entity_id, one.series, one.fiscal_year))
+        if own is None or own.last_number < one.last_number:
+            found = f"legal entity {one.legal_entity_id}, series {one.series}: {one.invoice_number}"
+            behind.append(f"{found} is published, {own.invoice_number if own else 'none'} is known")
+    return sorted(behind)
+
+
 def is_series(text: str) -> bool:
     """Whether `text` can name a series: capitals and digits, inside also - and /, at most 12."""
     return bool(_SERIES.fullmatch(text)) and len(series_letters(text)) <= _LETTERS_MAX

@@ -1,22 +1,14 @@
-"""When and how an invoice is paid: due date, early-payment date, reference, payment link."""
+"""How an invoice is paid: reference and payment link."""
 
 import hmac
 import re
-from datetime import date, timedelta
 from hashlib import sha256
 from typing import Final
 
 from stdnum.iso7064 import mod_97_10
 
-from shared.calendar import next_business_day
-
 _BODY_MAX: Final = 21
 _TOKEN_BYTES: Final = 16
-
-
-def pay_by(issued_on: date, days: int, country: str, subdivision: str | None) -> date:
-    """The day `days` after `issued_on`, moved on to the next business day of the calendar."""
-    return next_business_day(issued_on + timedelta(days=days), country, subdivision)
 
 
 def payment_reference(invoice_number: str) -> str:

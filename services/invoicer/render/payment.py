@@ -4,7 +4,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from services.invoicer.domain.terms import pay_by
 from services.invoicer.render.letterhead import grouped
 from services.invoicer.render.page import Row, Scene, height_of, leading, paragraph
 from services.invoicer.render.pages import Extent
@@ -12,6 +11,7 @@ from services.invoicer.render.qr import Code, payment_code
 from services.invoicer.render.sheet import Sheet
 from services.invoicer.render.text import wrap
 from services.invoicer.render.theme import LEFT, MM, WHITE
+from shared.calendar import pay_by
 from shared.events.masterdata import BankAccount
 from shared.money import round_money
 

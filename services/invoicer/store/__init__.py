@@ -1,6 +1,6 @@
 """What the invoicer knows of a batch, and how it is written: set-based, never committed here."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
@@ -17,6 +17,7 @@ from services.invoicer.store.rows import (
     JobRow,
     LegalEntityRow,
     LineRow,
+    PublishedRow,
     TaxRow,
     TaxRuleRow,
     invoice_row,
@@ -38,6 +39,9 @@ LOCK_SERIES: Final = text(
     "SELECT * FROM number_series WHERE legal_entity_id = ANY(:ids)"
     " ORDER BY legal_entity_id, series, fiscal_year FOR UPDATE"
 )
+
+LAST_NUMBERS: Final = text("SELECT * FROM number_series")
+READ_UP_TO: Final = text("SELECT * FROM published FOR UPDATE")
 
 # New master data may answer what a job on tax hold lacks.
 MARK_RECHECK: Final = text(
@@ -97,6 +101,7 @@ class InvoicerStore(Store):
         self.customers = self.rows(tables.CUSTOMER, CustomerRow, lock=False)
         self.tax_rules = self.rows(tables.TAX_RULE, TaxRuleRow, lock=False)
         self.series = self.rows(tables.NUMBER_SERIES, Series)
+        self.published = self.rows(tables.PUBLISHED, PublishedRow)
         self.invoices = self.rows(tables.INVOICE, InvoiceRow, lock=False)
         self.lines = self.rows(tables.INVOICE_LINE, LineRow, lock=False)
         self.taxes = self.rows(tables.INVOICE_TAX, TaxRow, lock=False)
@@ -184,6 +189,23 @@ class InvoicerStore(Store):
             self.lines.put(line)
         for tax in tax_rows(issued):
             self.taxes.put(tax)
+
+    def last_numbers(self) -> list[Series]:
+        """The last number given in every series, as it stands now."""
+        self.series.adopt(self.connection.execute(LAST_NUMBERS).mappings())
+        return self.series.all()
+
+    def read_up_to(self) -> Mapping[tuple[str, int], int]:
+        """The offset by topic and partition before which published numbers were checked."""
+        self.published.adopt(self.connection.execute(READ_UP_TO).mappings())
+        return {(row.topic, row.partition): row.read_up_to for row in self.published.all()}
+
+    def have_read(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """Published numbers were checked up to `ends`; another instance may be further."""
+        known = self.read_up_to()
+        for (topic, partition), end in ends.items():
+            if end > known.get((topic, partition), 0):
+                self.published.put(PublishedRow(topic, partition, end))
 
     def unbilled(self) -> dict[str, int]:
         """How many jobs stand in which state without an invoice, or with one to correct."""

@@ -46,6 +46,15 @@ class TaxRuleRow:
 
 
 @dataclass(frozen=True)
+class PublishedRow:
+    """The offset in a partition before which every published number was known."""
+
+    topic: str
+    partition: int
+    read_up_to: int
+
+
+@dataclass(frozen=True)
 class InvoiceRow:
     """An issued invoice: its figures, and the event that said it."""
 

@@ -94,6 +94,15 @@ NUMBER_SERIES: Final = Table(
     comment="The last number given; locked while a batch gives the next ones.",
 )
 
+PUBLISHED: Final = Table(
+    "published",
+    METADATA,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("read_up_to", BigInteger, nullable=False),
+    comment="How far the published numbers were compared with number_series.",
+)
+
 INVOICE: Final = Table(
     "invoice",
     METADATA,

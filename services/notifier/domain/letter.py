@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from shared.events.base import Amount, Code, Currency, Id, Text, Value
+from shared.events.base import Amount, Code, Country, Currency, Id, Text, Value
 from shared.events.billing import InvoiceIssued, Seller
 from shared.events.masterdata import PaymentTerms
 
@@ -27,6 +27,8 @@ class InvoiceFacts(Value):
     payment_reference: Code
     payment_url: Text | None = None
     time_zone: Code
+    calendar_country: Country
+    calendar_subdivision: Code | None = None
     buyer_name: Text
     seller: Seller
 
@@ -55,6 +57,8 @@ def facts_of(event: InvoiceIssued) -> InvoiceFacts:
         payment_reference=event.payment_reference,
         payment_url=event.payment_url,
         time_zone=event.time_zone,
+        calendar_country=event.calendar_country,
+        calendar_subdivision=event.calendar_subdivision,
         buyer_name=event.buyer.name,
         seller=event.seller,
     )

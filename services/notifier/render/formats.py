@@ -12,6 +12,7 @@ from babel.numbers import NumberPattern, format_decimal
 
 from shared.money import minor_unit
 
+_NBSP = "\N{NO-BREAK SPACE}"
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 
 
@@ -26,8 +27,13 @@ def money(amount: Decimal, currency: str, locale: str) -> str:
 
 
 def day(on: date, locale: str) -> str:
-    """`on` with its month in words, so that no reader takes it for another."""
-    return format_date(on, "long", locale=_parsed(locale))
+    """`on` with its month in words, so that no reader takes it for another; never torn apart."""
+    return format_date(on, "long", locale=_parsed(locale)).replace(" ", _NBSP)
+
+
+def country(code: str, locale: str) -> str:
+    """The name of the country `code` (ISO 3166-1)."""
+    return str(_parsed(locale).territories.get(code, code))
 
 
 def percent(rate: Decimal, locale: str) -> str:

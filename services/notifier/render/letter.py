@@ -3,16 +3,17 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from services.notifier.domain.address import one_line
 from services.notifier.domain.letter import Demand, InvoiceFacts
-from services.notifier.render.formats import day, grouped, is_iban, money, percent
+from services.notifier.render.formats import country, day, grouped, is_iban, money, percent
 from services.notifier.render.wording import WORDINGS, Wording
+from shared.calendar import pay_by
 from shared.events.billing import Seller
 from shared.events.masterdata import BankAccount
+from shared.money import round_money
 
 SUBJECT_MAX: Final = 150
 NAME_MAX: Final = 80
@@ -23,7 +24,7 @@ _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 @dataclass(frozen=True)
 class Figure:
-    """A row of the table: a label and a value; the one that matters most is strong."""
+    """A row of the table: a label and a value of a line or more; what matters most is strong."""
 
     label: str
     value: str
@@ -35,6 +36,7 @@ class Letter:
     """What a mail says, in its order."""
 
     language: str
+    number: str
     subject: str
     title: str
     seller: str
@@ -65,6 +67,7 @@ def compose(
     after = [*text.after.split("\n"), *([words.attached] if file else [])]
     return Letter(
         language=language,
+        number=facts.invoice_number,
         subject=one_line(text.subject.format_map(fill), SUBJECT_MAX),
         title=text.title,
         seller=fill["seller"],
@@ -76,7 +79,7 @@ def compose(
         pay_url=_web_address(facts.payment_url),
         after=tuple(filter(None, (part.format_map(fill) for part in after))),
         closing=words.closing,
-        footer=tuple(_footer(facts.seller, words)),
+        footer=tuple(_footer(facts.seller, words, locale)),
     )
 
 
@@ -111,17 +114,23 @@ def _figures(
     else:
         yield from _demanded(facts, demand, words, locale)
     yield Figure(words.reference, grouped(facts.payment_reference))
-    for account in facts.seller.bank_accounts:
-        if account.currency == facts.currency:
-            yield Figure(words.transfer, _account(account, words))
+    accounts = facts.seller.bank_accounts
+    for account in [a for a in accounts if a.currency == facts.currency] or accounts[:2]:
+        yield Figure(words.transfer, _account(account, words))
 
 
 def _discount(facts: InvoiceFacts, words: Wording, locale: str) -> Iterator[Figure]:
     terms = facts.payment_terms
     if terms.discount_percent and terms.discount_days is not None:
-        until = day(facts.issued_on + timedelta(days=terms.discount_days), locale)
-        rate = percent(terms.discount_percent, locale)
-        yield Figure(words.discount, words.discount_until.format(percent=rate, until=until))
+        calendar = facts.calendar_country, facts.calendar_subdivision
+        until = pay_by(facts.issued_on, terms.discount_days, *calendar)
+        taken = round_money(facts.gross_total * terms.discount_percent / 100, facts.currency)
+        offer = words.discount_until.format(
+            amount=money(facts.gross_total - taken, facts.currency, locale),
+            percent=percent(terms.discount_percent, locale),
+            until=day(until, locale),
+        )
+        yield Figure(words.discount, offer)
 
 
 def _demanded(facts: InvoiceFacts, demand: Demand, words: Wording, locale: str) -> Iterator[Figure]:
@@ -143,14 +152,14 @@ def _account(account: BankAccount, words: Wording) -> str:
         f"BIC {account.bic}" if account.bic else "",
         account.bank_name or "",
     ]
-    return ", ".join(filter(None, parts))
+    return "\n".join(filter(None, parts))
 
 
-def _footer(seller: Seller, words: Wording) -> Iterator[str]:
+def _footer(seller: Seller, words: Wording, locale: str) -> Iterator[str]:
     """What the law wants on business letters, as far as the seller has stated it."""
     address = seller.address
     town = f"{address.postal_code} {address.city}"
-    yield " · ".join([seller.name, *address.lines, town, address.country])
+    yield " · ".join([seller.name, *address.lines, town, country(address.country, locale)])
     reach = [
         words.phone.format(phone=seller.phone) if seller.phone else "",
         seller.email or "",

@@ -68,6 +68,13 @@ class Echo:
         self.until(lambda: self.loop.assignment.is_claimed)
         return self
 
+    def gather(self, count: int) -> None:
+        """Have the next step find `count` records in hand: one batch."""
+        intake, deadline = self.joined().loop._intake, monotonic() + LIMIT_S
+        while sum(message.error() is None for message in intake._stash) < count:
+            assert monotonic() < deadline, f"{len(intake._stash)} messages of {count}"
+            intake.poll(0.1)
+
     def publish(self, *events: Event) -> None:
         """Publish events, all acknowledged."""
         self.raws((topic_of(event).name, *self.value(event)) for event in events)

@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
+import structlog
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AlterConfigOpType,
@@ -35,6 +36,15 @@ DEAD_LETTERS = tuple(BY_NAME[name].dead_letters(SPEC.name) for name in (REQUESTE
 PARTITIONS = 3
 
 MakeEcho = Callable[..., Echo]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> Iterator[None]:
+    """Show no locals in tracebacks: of a batch of hundreds, that takes seconds each."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", name="settings")

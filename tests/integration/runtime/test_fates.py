@@ -138,15 +138,6 @@ def test_undecodable_records_are_kept_with_their_reason(echo: Echo) -> None:
     assert {"dlq.error.code", "dlq.original.offset"} <= {n for n, _ in copies[0].headers()}
 
 
-@pytest.mark.parametrize("bad", [1, 5])
-def test_k_records_that_the_database_refuses_are_found_among_many(echo: Echo, bad: int) -> None:
-    """Given k poison records in a batch, then just those k are dead letters."""
-    events = [request(f"s{n}", 1, total=2_000_000 if n < bad else 1) for n in range(200)]
-    echo.publish(*events)
-    echo.until(lambda: len(echo.subjects()) == 200 - bad)
-    assert echo.held() == [("dead", "database-refused")] * bad
-
-
 def test_a_bug_is_tried_a_few_times_then_kept_with_its_stack(echo: Echo) -> None:
     """Given a handler that breaks on one record, then its neighbours are applied once."""
     echo.publish(request("s1", 1), request("s2", 1, "bug"), request("s3", 1))

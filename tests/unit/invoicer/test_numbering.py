@@ -13,6 +13,7 @@ from services.invoicer.domain.numbering import (
     is_series,
     series_letters,
     take_number,
+    unknown_numbers,
 )
 
 DAY = date(2026, 3, 3)
@@ -92,3 +93,23 @@ def test_what_no_reference_can_carry_is_no_series(series: str) -> None:
 
 def test_the_letters_of_a_series_are_what_a_reference_keeps() -> None:
     assert series_letters("A/B-9") == "AB9"
+
+
+def test_a_number_that_is_published_and_not_known_is_named_with_the_last_known_one() -> None:
+    known = [Series("DE01", "R", 2025, 900, DAY), Series("DE01", "R", 2026, 40, DAY)]
+    published = [
+        Series("DE02", "R", 2026, 7, DAY),
+        Series("DE01", "R", 2026, 42, DAY),
+        Series("DE01", "R", 2025, 900, DAY),
+    ]
+    assert unknown_numbers(published, known) == [
+        "legal entity DE01, series R: R-2026-000042 is published, R-2026-000040 is known",
+        "legal entity DE02, series R: R-2026-000007 is published, none is known",
+    ]
+
+
+def test_a_table_that_is_ahead_of_what_is_published_knows_it_all() -> None:
+    """The outbox may still hold the newest; an old series may have no record left to read."""
+    known = [Series("DE01", "R", 2026, 42, DAY), Series("DE01", "X", 2026, 1, DAY)]
+    assert unknown_numbers([Series("DE01", "R", 2026, 41, DAY)], known) == []
+    assert unknown_numbers([], known) == []

@@ -1,6 +1,6 @@
-"""When an invoice is due, under which reference it is paid, and by which link."""
+"""Under which reference an invoice is paid, and by which link."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -8,37 +8,7 @@ from hypothesis import strategies as st
 from stdnum import iso11649
 
 from services.invoicer.domain.numbering import Series
-from services.invoicer.domain.terms import pay_by, payment_reference, payment_url
-from shared.calendar import is_business_day
-
-
-def test_a_due_date_moves_to_the_next_business_day() -> None:
-    # Easter 2026: Good Friday 3 April, Monday 6 April
-    assert pay_by(date(2026, 3, 4), 30, "DE", "BE") == date(2026, 4, 7)
-    assert pay_by(date(2026, 3, 3), 30, "DE", "BE") == date(2026, 4, 2)
-    assert pay_by(date(2026, 3, 3), 0, "DE", None) == date(2026, 3, 3)
-
-
-def test_holidays_are_those_of_the_place() -> None:
-    corpus_christi = date(2026, 6, 4)
-    assert pay_by(corpus_christi, 0, "DE", "BY") == date(2026, 6, 5)
-    assert pay_by(corpus_christi, 0, "DE", "DE-BE") == corpus_christi
-
-
-@given(
-    st.dates(date(2020, 1, 1), date(2035, 12, 31)),
-    st.integers(0, 120),
-    st.sampled_from([("DE", "BE"), ("GB", "ENG"), ("JP", None), ("KW", None), ("US", "NY")]),
-)
-def test_a_due_date_is_a_business_day_and_never_early(
-    issued_on: date, days: int, place: tuple[str, str | None]
-) -> None:
-    due = pay_by(issued_on, days, *place)
-    nominal = issued_on + timedelta(days=days)
-    assert is_business_day(due, *place)
-    assert due >= nominal
-    between = (nominal + timedelta(days=n) for n in range((due - nominal).days))
-    assert not any(is_business_day(day, *place) for day in between)
+from services.invoicer.domain.terms import payment_reference, payment_url
 
 
 @settings(max_examples=50)

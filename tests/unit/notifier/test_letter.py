@@ -34,7 +34,7 @@ def letter(
 
 
 def figures(of: Letter) -> dict[str, str]:
-    return {figure.label: figure.value for figure in of.figures}
+    return {figure.label: figure.value.replace(NBSP, " ") for figure in of.figures}
 
 
 # ---------------------------------------------------------------- language and figures
@@ -94,9 +94,9 @@ def test_no_cent_is_lost_on_the_way_to_the_reader(amount: Decimal, locale: str) 
 
 
 def test_dates_have_their_month_in_words() -> None:
-    assert day(date(2026, 3, 2), "de_DE") == "2. März 2026"
-    assert day(date(2026, 3, 2), "en_GB") == "2 March 2026"
-    assert day(date(2026, 3, 2), "de_DEX") == "2. März 2026"
+    assert day(date(2026, 3, 2), "de_DE") == f"2.{NBSP}März{NBSP}2026"
+    assert day(date(2026, 3, 2), "en_GB") == f"2{NBSP}March{NBSP}2026"
+    assert day(date(2026, 3, 2), "de_DEX") == f"2.{NBSP}März{NBSP}2026"
 
 
 def test_percentages_have_no_needless_zeros() -> None:
@@ -123,9 +123,9 @@ def test_the_invoice_mail_in_german() -> None:
         "Ihre Bestellung": "PO 4711",
         "Rechnungsdatum": "16. Februar 2026",
         "Fällig am": "2. März 2026",
-        "Rechnungsbetrag": f"1.223,08{NBSP}€",
+        "Rechnungsbetrag": "1.223,08 €",
         "Verwendungszweck": "RF18 5390 0754 7034",
-        "Überweisung": "IBAN DE89 3704 0044 0532 0130 00, BIC COBADEFFXXX, Beispielbank Berlin",
+        "Überweisung": "IBAN DE89 3704 0044 0532 0130 00\nBIC COBADEFFXXX\nBeispielbank Berlin",
     }
     assert "Online bezahlen: https://zahlen.spreebogen.example/r/8c3c1a52" in text
     assert "Anhang: R-2026-000001.pdf" in text
@@ -145,10 +145,20 @@ def test_early_payment_is_offered_where_it_was_agreed() -> None:
     terms = PaymentTerms(net_days=30, discount_percent=Decimal(2), discount_days=10)
     offered = letter(facts_of(invoice(payment_terms=terms)))
 
-    assert figures(offered)["Skonto"] == "2 % bei Zahlung bis 26. Februar 2026"
+    assert figures(offered)["Skonto"] == (
+        "1.198,62 € bei Zahlung bis 26. Februar 2026 (abzüglich 2 %)"
+    )
     assert "Skonto" not in figures(letter())
     half = PaymentTerms(net_days=30, discount_percent=Decimal(2))
     assert "Skonto" not in figures(letter(facts_of(invoice(payment_terms=half))))
+
+
+def test_the_day_of_early_payment_is_that_of_the_invoice() -> None:
+    """Twelve days end on a Saturday: attachment and mail both say Monday."""
+    terms = PaymentTerms(net_days=30, discount_percent=Decimal(2), discount_days=12)
+    offered = letter(facts_of(invoice(payment_terms=terms)))
+
+    assert "bis 2. März 2026" in figures(offered)["Skonto"]
 
 
 def test_what_the_seller_has_not_stated_is_left_out() -> None:
@@ -171,12 +181,34 @@ def test_what_the_seller_has_not_stated_is_left_out() -> None:
     assert mail.pay_url is None
     assert "Online bezahlen" not in as_text(mail) + as_html(mail)
     assert list(filter(None, mail.footer)) == [
-        "Druckhaus Spreebogen GmbH · Setzerstraße 12 · 10245 Berlin · DE"
+        "Druckhaus Spreebogen GmbH · Setzerstraße 12 · 10245 Berlin · Deutschland"
     ]
 
 
-def test_a_bank_account_in_another_currency_is_not_offered() -> None:
-    assert "Überweisung" not in figures(letter(facts_of(invoice(currency="CHF"))))
+def test_of_the_bank_accounts_those_in_the_invoices_currency_are_offered_or_else_all() -> None:
+    euro = SELLER.bank_accounts[0]
+    franc = euro.model_copy(update={"account": "CH9300762011623852957", "currency": "CHF"})
+    seller = SELLER.model_copy(update={"bank_accounts": (euro, franc)})
+
+    def offered(currency: str) -> list[str]:
+        mail = letter(facts_of(invoice(currency=currency, seller=seller)))
+        return [f.value[:9] for f in mail.figures if f.label == "Überweisung"]
+
+    assert offered("CHF") == ["IBAN CH93"]
+    assert offered("GBP") == ["IBAN DE89", "IBAN CH93"]
+
+
+def test_lines_of_a_value_stand_below_each_other_in_both_alternatives() -> None:
+    assert "0130 00\n                    BIC COBADEFFXXX\n" in as_text(letter())
+    assert "0130 00<br>BIC COBADEFFXXX<br>" in as_html(letter())
+
+
+def test_the_address_of_the_payment_page_can_be_read_in_both_alternatives() -> None:
+    """A reader who does not trust buttons, or whose client drops them, can still see where to."""
+    url = ISSUED.payment_url
+    assert url is not None
+    assert as_text(letter()).count(url) == 1
+    assert as_html(letter()).count(f">{url}<") == 1
 
 
 def test_without_an_attachment_none_is_named() -> None:
@@ -250,7 +282,7 @@ def test_the_last_reminder_says_where_to_ring() -> None:
 # ---------------------------------------------------------------- whatever people typed
 
 
-OUR_TAGS = set("html head meta title body table tr td h1 p br a".split())
+OUR_TAGS = set("html head meta title style body table tr td h1 p br a span".split())
 
 
 class Tags(HTMLParser):

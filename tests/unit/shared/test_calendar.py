@@ -1,10 +1,12 @@
 """Business days of a place: weekends and public holidays, and the places that are unknown."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.calendar import check_calendar, is_business_day, next_business_day
+from shared.calendar import check_calendar, is_business_day, next_business_day, pay_by
 from shared.errors import Invalid
 
 
@@ -39,3 +41,32 @@ def test_an_unknown_place_is_refused(country: str, subdivision: str | None) -> N
     assert invalid.value.code == "calendar-unknown"
     with pytest.raises(Invalid):
         is_business_day(date(2026, 1, 1), country, subdivision)
+
+
+def test_a_due_date_moves_to_the_next_business_day() -> None:
+    # Easter 2026: Good Friday 3 April, Monday 6 April
+    assert pay_by(date(2026, 3, 4), 30, "DE", "BE") == date(2026, 4, 7)
+    assert pay_by(date(2026, 3, 3), 30, "DE", "BE") == date(2026, 4, 2)
+    assert pay_by(date(2026, 3, 3), 0, "DE", None) == date(2026, 3, 3)
+
+
+def test_holidays_are_those_of_the_place() -> None:
+    corpus_christi = date(2026, 6, 4)
+    assert pay_by(corpus_christi, 0, "DE", "BY") == date(2026, 6, 5)
+    assert pay_by(corpus_christi, 0, "DE", "DE-BE") == corpus_christi
+
+
+@given(
+    st.dates(date(2020, 1, 1), date(2035, 12, 31)),
+    st.integers(0, 120),
+    st.sampled_from([("DE", "BE"), ("GB", "ENG"), ("JP", None), ("KW", None), ("US", "NY")]),
+)
+def test_a_due_date_is_a_business_day_and_never_early(
+    issued_on: date, days: int, place: tuple[str, str | None]
+) -> None:
+    due = pay_by(issued_on, days, *place)
+    nominal = issued_on + timedelta(days=days)
+    assert is_business_day(due, *place)
+    assert due >= nominal
+    between = (nominal + timedelta(days=n) for n in range((due - nominal).days))
+    assert not any(is_business_day(day, *place) for day in between)

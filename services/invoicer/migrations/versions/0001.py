@@ -1,4 +1,4 @@
-"""Master data by version, number series, invoices with lines and taxes, documents, jobs."""
+"""Master data, number series, what was published, invoices, documents, jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -71,6 +71,14 @@ def upgrade() -> None:
         sa.CheckConstraint("last_number >= 1", name="last_number_given"),
         sa.PrimaryKeyConstraint("legal_entity_id", "series", "fiscal_year"),
         comment="The last number given; locked while a batch gives the next ones.",
+    )
+    op.create_table(
+        "published",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("read_up_to", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "partition"),
+        comment="How far the published numbers were compared with number_series.",
     )
     op.create_table(
         "tax_rule",

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from shared.local.system import LocalSystem
 from shared.topology import consumers
-from tests.bench.pipeline import Latency, Throughput, light_load, throughput
+from tests.benchmarks.pipeline import Latency, Throughput, light_load, throughput
 
 
 def main() -> None:

@@ -1,15 +1,17 @@
 """What the auditor found, as tables for people and as JSON for programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
-from services.auditor.domain.arithmetic import plain
+from services.auditor.domain.arithmetic import minor_unit
 from services.auditor.domain.findings import Checked, Severity
 from services.auditor.domain.report import Report
 from services.auditor.domain.status import ServiceStatus, Status
@@ -22,12 +24,14 @@ _DAY_S = 24 * _HOUR_S
 
 
 def print_status(status: Status, console: Console) -> None:
-    """A row for each service, then what is under way and whether the ledger balances."""
+    """What each service has before it, then whether the ledger balances and all is settled."""
     table = Table(
-        "service", "lag", "waiting", "parked", "dead letters", "outbox", "to do", "at its time"
+        "service", "what", Column("count", justify="right"), Column("of", overflow="fold")
     )
     for service in status.services:
-        table.add_row(service.name, *_cells(service))
+        rows = list(_under_way(service)) or [("at rest", "", "")]
+        for name, row in zip_longest([service.name], rows, fillvalue=""):
+            table.add_row(str(name), *row, end_section=row is rows[-1])
     console.print(table)
     for one in status.imbalances:
         console.print(
@@ -59,10 +63,11 @@ def print_summary(report: Report, console: Console) -> None:
     jobs.add_row("all completed jobs", "", str(sum(report.outcomes.values())))
     amounts = [Column(name, justify="right") for name in ("net", "tax", "gross")]
     issued = Table(
-        "legal entity", "issued", Column("count", justify="right"), "", *amounts, title="Issued"
+        "entity", "issued", Column("count", justify="right"), "in", *amounts, title="Issued"
     )
     for one in report.turnover:
-        figures = (f"{plain(amount)}" for amount in (one.net, one.tax, one.gross))
+        places = minor_unit(one.currency)
+        figures = (f"{amount:,.{places}f}" for amount in (one.net, one.tax, one.gross))
         issued.add_row(one.legal_entity_id, one.kind, str(one.documents), one.currency, *figures)
     counts = Table("what", Column("count", justify="right"), title="Besides")
     for what, count in report.counts.items():
@@ -115,36 +120,41 @@ def report_json(report: Report) -> str:
 def _print_findings(one: Checked, console: Console) -> None:
     if not one.findings:
         return
-    table = Table("what", "expected", "found", "where to look", title=one.meaning)
+    console.print(f"\n[bold]{escape(one.meaning)}[/bold]")
     for finding in one.findings[:_FINDINGS_SHOWN]:
-        style = "red" if finding.severity is Severity.ERROR else None
-        cells = (finding.subject, finding.expected, finding.found, finding.look)
-        table.add_row(*map(escape, cells), style=style)
-    console.print(table)
+        style = "red" if finding.severity is Severity.ERROR else ""
+        console.print(Text(finding.subject, style), soft_wrap=True)
+        for what, said in (
+            ("expected", finding.expected),
+            ("found", finding.found),
+            ("look at", finding.look),
+        ):
+            console.print(Text(f"    {what:9} {said}"), soft_wrap=True)
     if len(one.findings) > _FINDINGS_SHOWN:
         console.print(f"... and {len(one.findings) - _FINDINGS_SHOWN} more; --json shows all.")
 
 
-def _cells(service: ServiceStatus) -> tuple[str, ...]:
+def _under_way(service: ServiceStatus) -> Iterator[tuple[str, str, str]]:
+    """What, how much, of what; nothing for a service at rest."""
+    yield from _counts("to read", service.lag)
     tables = service.tables
-    lag = _counts({topic: records for topic, records in service.lag.items() if records})
     if tables is None:
-        return lag, "not migrated", "", "", "", "", ""
-    outbox = f"{tables.outbox} ({_age(tables.outbox_oldest_s)})" if tables.outbox else ""
-    quarantined = f"{tables.quarantined} quarantined" if tables.quarantined else ""
-    return (
-        lag,
-        _counts(tables.waiting),
-        str(tables.parked or ""),
-        _counts(tables.dead),
-        "\n".join(filter(None, (outbox, quarantined))),
-        _counts(tables.due),
-        _counts(tables.later),
-    )
+        yield "not migrated", "", ""
+        return
+    yield from _counts("waiting for", tables.waiting)
+    yield from _counts("dead letters", tables.dead)
+    yield from _counts("parked", {"behind a record that waits or failed": tables.parked})
+    oldest = f"the oldest since {_age(tables.outbox_oldest_s)}"
+    yield from _counts("to publish", {oldest: tables.outbox})
+    yield from _counts("quarantined", {"refused by the broker": tables.quarantined})
+    yield from _counts("to do", tables.due)
+    yield from _counts("at its time", tables.later)
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    return "\n".join(f"{count} {what}" for what, count in sorted(counts.items()) if count)
+def _counts(what: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+    for of, count in sorted(counts.items()):
+        if count:
+            yield what, str(count), of
 
 
 def _plain(service: ServiceStatus) -> dict[str, Any]:

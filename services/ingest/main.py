@@ -57,7 +57,7 @@ def command(settings: Callable[[], Settings]) -> Callable[..., None]:
         if as_json:
             typer.echo(render.as_json(outcomes, published=published))
         else:
-            console.print(render.table(outcomes))
+            console.print(render.listing(outcomes))
             console.print(render.closing(outcomes, "not published" if dry_run else "published"))
         if any(isinstance(outcome, Failed) for outcome in outcomes):
             raise typer.Exit(WRONG_INPUT)
@@ -80,11 +80,11 @@ def ingest_files(
     console: Console,
     legal_entity_id: str = SAMPLE_ENTITY,
 ) -> int:
-    """Read, publish and print these files; returns how many they are. Bad ones are only printed."""
+    """Read and publish these files and sum up; returns how many they are. Bad ones are printed."""
     outcomes = read_all(files, legal_entity_id)
     publish_outcomes(outcomes, settings)
-    console.print(render.table(outcomes))
     console.print(render.closing(outcomes, "published"))
+    console.print(render.digest(outcomes))
     return len(outcomes)
 
 

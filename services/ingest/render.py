@@ -1,15 +1,16 @@
-"""What each file became, for people (a table) and for programs (JSON)."""
+"""What each file became, for people and for programs (JSON)."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
-from services.ingest.domain.outcome import Failed, Nothing, Outcome
+from services.ingest.domain.outcome import Failed, Nothing, Outcome, Produced
 from shared.events.base import Event
 from shared.events.masterdata import Contact
 from shared.events.production import JobCompleted, Phase, Resource, UsageReported
@@ -19,15 +20,18 @@ _LINES_MAX = 40
 _PERSONAL = ("name", "email")
 
 
-def table(outcomes: Sequence[Outcome]) -> Table:
-    """One row for each file: what it is and what it became."""
-    found = Table(title="What each file became", show_lines=True, title_justify="left")
-    found.add_column("File", overflow="fold", max_width=40)
-    found.add_column("Became", overflow="fold", ratio=1)
-    for outcome in outcomes:
-        file = Group(Text(outcome.source), Text(outcome.kind, "dim"))
-        found.add_row(file, _became(outcome))
-    return found
+def listing(outcomes: Sequence[Outcome]) -> Group:
+    """Each file with what it is, and below it what it became; nothing cut, however narrow."""
+    return Group(*(part for outcome in outcomes for part in (_head(outcome), _became(outcome))))
+
+
+def digest(outcomes: Sequence[Outcome]) -> Group:
+    """How many events of which topic there are, and every error in full."""
+    events = [event for one in outcomes if isinstance(one, Produced) for event in one.events]
+    counts = Counter(topic_of(event).name for event in events)
+    topics = [Text(f"  {counts[name]:>5} {name}") for name in sorted(counts)]
+    failed = [one for one in outcomes if isinstance(one, Failed)]
+    return Group(*topics, *(part for one in failed for part in (_head(one), _became(one))))
 
 
 def closing(outcomes: Sequence[Outcome], fate: str) -> str:
@@ -39,17 +43,30 @@ def closing(outcomes: Sequence[Outcome], fate: str) -> str:
     )
 
 
+def _head(outcome: Outcome) -> Text:
+    return Text.assemble((outcome.source, "bold"), (f" {outcome.kind}", "dim"))
+
+
 def _became(outcome: Outcome) -> Group:
     if isinstance(outcome, Failed):
-        return Group(*(Text(f"error: {fault}", "red") for fault in outcome.faults))
-    notes = [Text(f"note: {note}", "dim") for note in outcome.notes[:_LINES_MAX]]
+        return Group(*(_indented(f"error: {fault}", "red") for fault in outcome.faults))
+    notes = [_indented(f"note: {note}", "dim") for note in outcome.notes[:_LINES_MAX]]
     if isinstance(outcome, Nothing):
-        return Group(Text(f"nothing: {outcome.reason}", "yellow"), *notes)
+        return Group(_indented(f"nothing: {outcome.reason}", "yellow"), *notes)
     lines = [line for event in outcome.events for line in described(event)]
-    hidden = len(lines) - _LINES_MAX
-    shown = [Text(line, "" if line.startswith(" ") else "green") for line in lines[:_LINES_MAX]]
-    more = [Text(f"... and {hidden} lines more; --json shows all", "dim")] if hidden > 0 else []
+    shown = [
+        _indented(line, "" if line.startswith(" ") else "green") for line in lines[:_LINES_MAX]
+    ]
+    hidden = f"... and {len(lines) - _LINES_MAX} lines more; --json shows all"
+    more = [_indented(hidden, "dim")] if len(lines) > _LINES_MAX else []
     return Group(*shown, *more, *notes)
+
+
+def _indented(line: str, style: str) -> Padding:
+    """The line below its file; what does not fit goes on below it, as far in."""
+    text = line.lstrip()
+    depth = 2 + len(line) - len(text)
+    return Padding(Text(text, style), (0, 0, 0, depth), expand=False)
 
 
 def described(event: Event) -> Iterator[str]:

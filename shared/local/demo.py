@@ -62,7 +62,9 @@ def run_demo(jobs: int, files: Path | None, console: Console) -> int:
         _settle(system.settings, "from job to invoice, mail and books", fed.simulated, console)
         then = working_hour(system.clock.now() + OVERDUE)
         system.clock.advance(then - system.clock.now())
-        console.print(f"Business time moves to {then:%d %B %Y, %H:%M} UTC: reminders fall due.")
+        console.print(
+            f"Business time moves to {then.day} {then:%B %Y, %H:%M} UTC: reminders fall due."
+        )
         _await_reminders(system.settings)
         _settle(system.settings, "reminders", fed.simulated, console)
         named = _name_documents(system.settings)
@@ -151,11 +153,15 @@ def _name_documents(settings: Settings) -> Path:
 
 
 def _say_where(system: LocalSystem, named: Path, console: Console) -> None:
-    console.print(f"Invoices (PDF): {named}")
-    console.print(f"Mails:          {system.mail.directory}")
-    console.print(f"File drop:      {system.settings.data_dir / 'drop'}")
-    console.print(f"Service logs:   {system.settings.data_dir / 'logs'}")
-    console.print("Look again: COLOPHON_DATA_DIR=.colophon/demo .venv/bin/colophon up, then status")
+    for what, where in (
+        ("Invoices (PDF): ", named),
+        ("Mails:          ", system.mail.directory),
+        ("File drop:      ", system.settings.data_dir / "drop"),
+        ("Service logs:   ", system.settings.data_dir / "logs"),
+    ):
+        console.print(what, where, sep="", soft_wrap=True)
+    again = f"COLOPHON_DATA_DIR={system.settings.data_dir} colophon up, then colophon status"
+    console.print(f"Look again:     {again}", soft_wrap=True)
 
 
 def _files(folders: Iterable[Path]) -> list[Path]:

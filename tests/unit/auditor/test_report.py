@@ -26,7 +26,8 @@ from services.auditor.render import (
 from tests.invoices import credit_note
 from tests.unit.auditor.world import NOW_MS, issued, records
 
-WRONG = Finding("invoice 1 [draft], net", "1.00", "2.00", "the topic")
+LOOK = "colophon dlq list --service metrics_extractor --topic production.usage-reported.v1"
+WRONG = Finding("invoice 1 [draft], net", "1.00", "2.00", LOOK)
 MISSING = Finding("invoice 2", "posted", "not", "the ledger", cause_ms=NOW_MS)
 HELD = Finding("a record", "nothing held", "dead", "dlq", Severity.INFO)
 
@@ -57,9 +58,9 @@ def report(*findings: Finding, settled: bool = True) -> Report:
     )
 
 
-def shown(thing: Report) -> str:
+def shown(thing: Report, width: int = 80) -> str:
     out = StringIO()
-    console = Console(file=out, width=200)
+    console = Console(file=out, width=width)
     print_summary(thing, console)
     print_report(thing, console)
     return out.getvalue()
@@ -98,6 +99,7 @@ def test_people_read_every_finding_with_where_to_look() -> None:
     assert "invoice 1 [draft], net" in text
     assert "1 errors: the books are not sound." in text
     assert "on hold" in text
+    assert f"    look at   {LOOK}\n" in text, "whole, to be copied"
     assert "The books are sound." in shown(report())
     assert "1 effects are in flight" in shown(report(MISSING, settled=False))
 
@@ -122,20 +124,29 @@ def test_the_status_reads_for_people_and_for_programs() -> None:
         parked=4,
     )
     services = (
-        ServiceStatus("pricer", tables, {"t": 5}, 9),
+        ServiceStatus("metrics_extractor", tables, {"production.usage-reported.v1": 1200}, 9),
         ServiceStatus("notifier", None, {}, 0),
         ServiceStatus("invoicer", Tables(next_offsets={}), {}, 0),
     )
     status = Status(services, (Imbalance("DE01", "EUR", "0.01"),))
     out = StringIO()
-    print_status(status, Console(file=out, width=200))
+    print_status(status, Console(file=out, width=80))
     text = out.getvalue()
-    for part in ("5 t", "2 estimate", "1 conflict", "3 (2 h)", "1 quarantined", "not migrated"):
-        assert part in text
+    rows = {tuple(cell.strip() for cell in line.split("│")[1:5]) for line in text.splitlines()}
+    assert rows >= {
+        ("metrics_extractor", "to read", "1200", "production.usage-reported.v1"),
+        ("", "waiting for", "2", "estimate"),
+        ("", "dead letters", "1", "conflict"),
+        ("", "parked", "4", "behind a record that waits or"),
+        ("", "to publish", "3", "the oldest since 2 h"),
+        ("", "quarantined", "1", "refused by the broker"),
+        ("notifier", "not migrated", "", ""),
+        ("invoicer", "at rest", "", ""),
+    }
     assert "The ledger of DE01 is off by 0.01 EUR." in text
     found = json.loads(status_json(status))
     assert found["settled"] is False
-    assert found["services"]["pricer"]["dead_letters"] == {"conflict": 1}
+    assert found["services"]["metrics_extractor"]["dead_letters"] == {"conflict": 1}
     assert found["services"]["notifier"] == {"lag": {}, "migrated": False}
 
 

@@ -70,7 +70,7 @@ def made_run(broker: Broker) -> Run:
     app.command()(main.command(lambda: Settings(kafka_bootstrap_servers="own:9092")))
 
     def run(*arguments: object) -> Result:
-        environment = {"COLUMNS": "200", "NO_COLOR": "1"}
+        environment = {"COLUMNS": "80", "NO_COLOR": "1"}
         return CliRunner().invoke(app, [str(one) for one in arguments], env=environment)
 
     return run
@@ -274,18 +274,39 @@ def test_the_samples_are_two_finished_jobs_one_under_way_and_a_plan() -> None:
     assert jobs["S-2503-02"].reports_expected == 1
 
 
-def test_the_demo_ingests_samples_and_says_what_they_became(broker: Broker) -> None:
-    said = io.StringIO()
-    console = Console(file=said, width=200)
+def test_samples_are_told_in_full_at_any_width(run: Run, broker: Broker) -> None:
+    """What does not fit goes on in the next line: nothing is cut at 80 columns."""
     files = sorted(main.samples().iterdir())
-    assert main.ingest_files(Settings(), files, console) == len(files) == 8
-    assert len(broker.events) == 8
-    assert "Files: 8. 7 became 8 events (published), 1 nothing, 0 in error." in said.getvalue()
+    result = run("--dry-run", *files)
+    assert not broker.events
+    said = " ".join(result.output.split())
     for words in (
+        "brochure.jdf JDF 1.5 production.job-completed.v1",
         "INK Cyan INK-PROCESS (print): planned 2800 good + 0 waste; used 2791.4 good + 52.3 waste",
         "SUBSTRATE PAP-GLOSS-135 instead of PAP-SILK-135",
         "drop Depot-Nord: 60000 of item leaflet to DE",
         "SETUP on XL106-2: 2025-03-14T13:20:00+00:00 to still going on",
         "FINISHING FOLD: planned 4000, done 4120 H87",
     ):
-        assert words in said.getvalue()
+        assert words in said
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+def test_the_demo_ingests_samples_and_sums_up_with_every_error_in_full(
+    broker: Broker, tmp_path: Path
+) -> None:
+    said = io.StringIO()
+    console = Console(file=said, width=80)
+    wrong = written(tmp_path, "wrong.jdf", "<JDF")
+    files = [*sorted(main.samples().iterdir()), wrong]
+    assert main.ingest_files(Settings(), files, console) == len(files) == 9
+    assert len(broker.events) == 8
+    lines = said.getvalue().splitlines()
+    assert lines[0] == "Files: 9. 7 became 8 events (published), 1 nothing, 1 in error."
+    assert lines[1:5] == [
+        "      2 production.job-completed.v1",
+        "      2 production.quality-decided.v1",
+        "      3 production.usage-reported.v1",
+        "      1 sales.estimate-accepted.v1",
+    ]
+    assert "error: line 1" in said.getvalue()

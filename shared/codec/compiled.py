@@ -58,7 +58,7 @@ def reader_of(model: type[BaseModel]) -> Read:
     names = code.bind(frozenset(model.model_fields))
     code.line(f"m = new({code.bind(model)})")
     code.line(f"put(m, '__dict__', {{{content}}})")
-    code.line(f"put(m, '__pydantic_fields_set__', {names})")
+    code.line(f"put(m, '__pydantic_fields_set__', set({names}))")  # a copy of it may change
     code.line("put(m, '__pydantic_extra__', None)")
     code.line("put(m, '__pydantic_private__', None)")
     code.line("return m, i")

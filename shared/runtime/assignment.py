@@ -39,6 +39,7 @@ _ADMIN_TIMEOUT_S = 10.0
 _ANSWER_MAX_S = 2.0
 _ANSWER_KEPT_S = 1.0
 _COMMIT_EVERY_S = 1.0
+_LOOK_EVERY_S = 2.0  # most are called back sooner
 
 
 class Assignment:
@@ -58,6 +59,7 @@ class Assignment:
         self._answered, self._asked_at = True, 0.0
         self.claims: dict[Partition, Claim] = {}
         self.was_called = False
+        self._subscribed_at = self._look_at = 0.0
         self.after_drop: Callable[[frozenset[Partition]], None] = lambda _: None
         self.consumer = self._subscribed()
 
@@ -67,11 +69,16 @@ class Assignment:
         return self.was_called and not self._unclaimed
 
     def insist(self) -> None:
-        """Subscribe anew where Kafka has not called back for a while: it may have lost the first.
+        """Where Kafka has not called back, see whether we stand by, or else subscribe anew.
 
-        A call with no partitions counts: whoever stands by is ready.
+        It calls nobody whom it gives no partitions; and it may have lost our subscription.
         """
-        if not self.was_called and monotonic() - self._subscribed_at > CALLBACK_MAX_S:
+        if self.was_called or monotonic() < self._look_at:
+            return
+        self._look_at = monotonic() + _LOOK_EVERY_S
+        if self._stands_by():
+            self.was_called = True
+        elif monotonic() - self._subscribed_at > CALLBACK_MAX_S:
             logger().warning("no assignment: subscribing anew", topics=self._topics)
             self.consumer.close()
             self.consumer = self._subscribed()
@@ -201,7 +208,24 @@ class Assignment:
             on_lost=self._on_lost,
         )
         self._subscribed_at = monotonic()
+        self._look_at = self._subscribed_at + _LOOK_EVERY_S
         return consumer
+
+    def _stands_by(self) -> bool:
+        """Whether the group knows us and has nothing for us."""
+        ours = self.consumer.memberid()
+        try:
+            asked = self._admin.describe_consumer_groups(
+                [self._service], request_timeout=_ANSWER_MAX_S
+            )
+            members = asked[self._service].result().members
+        except KafkaException:
+            return False
+        return any(
+            member.member_id == ours and not member.target_assignment.topic_partitions
+            for member in members
+            if member.target_assignment is not None
+        )
 
     def _seek(self, place: Partition, offset: int) -> None:
         try:

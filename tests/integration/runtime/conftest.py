@@ -116,9 +116,7 @@ def lines(echo_settings: Settings) -> Iterator[Lines]:
 def make_topics(settings: Settings) -> None:
     """Create the topics, and let the broker miss a dead member of the group after 3 s."""
     kafka = admin(settings)
-    names = (REQUESTED, DECIDED, POLICIES, *DEAD_LETTERS)
-    sizes = {"max.message.bytes": "1114112"}
-    wanted = [NewTopic(name, PARTITIONS, 1, config=sizes) for name in names]
+    wanted = [new_topic(name) for name in (REQUESTED, DECIDED, POLICIES, *DEAD_LETTERS)]
     for made in kafka.create_topics(wanted).values():
         with suppress(KafkaException):
             made.result()
@@ -130,6 +128,11 @@ def make_topics(settings: Settings) -> None:
     group = ConfigResource(ResourceType.GROUP, SPEC.name, incremental_configs=entries)
     for done in kafka.incremental_alter_configs([group]).values():
         done.result()
+
+
+def new_topic(name: str) -> NewTopic:
+    """One of the topics, to be created."""
+    return NewTopic(name, PARTITIONS, 1, config={"max.message.bytes": "1114112"})
 
 
 def empty_topics(settings: Settings) -> None:

@@ -5,7 +5,13 @@ from functools import cache
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicCollection, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from sqlalchemy import text
 
@@ -45,9 +51,19 @@ class Echo:
         if self._loop is None:
             codec = Codec()
             self._loop = ConsumerLoop(SPEC, self.settings, self.clock, self.engine, codec)
-            self._relay = Relay(self.settings, SPEC.name)
-            self._relay.start()
+            self.start_relay()
         return self._loop
+
+    def start_relay(self) -> None:
+        """Publish what the instance writes; it does so unless told to stop."""
+        self._relay = Relay(self.settings, SPEC.name)
+        self._relay.start()
+
+    def stop_relay(self) -> None:
+        """Publish no more."""
+        if self._relay is not None:
+            self._relay.stop()
+            self._relay.join(10)
 
     def until(self, holds: Callable[[], object], *others: "Echo") -> None:
         """Step this instance (and others) until `holds`; fails with what the tables say."""
@@ -128,20 +144,31 @@ class Echo:
         return key_of(topic_of(event), event).encode(), Codec().encode(event)
 
     def published(self, topic: str) -> list[Any]:
-        """Every committed record of `topic` in this test."""
+        """Every committed record of `topic`; one whose commit is under way is waited for.
+
+        The coordinator answers a commit before it has told the partitions.
+        """
+        deadline = monotonic() + LIMIT_S
+        while self._ends([topic]) != self._ends([topic], IsolationLevel.READ_COMMITTED):
+            assert monotonic() < deadline, f"a transaction stays open in {topic}"
         return read_topic(self.settings, topic)
 
     def ends(self) -> dict[Partition, int]:
         """The end of every partition that the service consumes."""
+        return self._ends([topic.name for topic in consumed_by(SPEC.name)])
+
+    def _ends(
+        self, names: Sequence[str], isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
+    ) -> dict[Partition, int]:
         kafka = admin(self.settings)
-        topics = kafka.describe_topics(TopicCollection([t.name for t in consumed_by(SPEC.name)]))
+        topics = kafka.describe_topics(TopicCollection(list(names)))
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {
             TopicPartition(name, partition.id): latest
             for name, topic in topics.items()
             for partition in topic.result().partitions
         }
-        answers = kafka.list_offsets(asked).items()
+        answers = kafka.list_offsets(asked, isolation_level=isolation).items()
         return {(place.topic, place.partition): end.result().offset for place, end in answers}
 
     def reached(self) -> dict[Partition, int]:
@@ -161,10 +188,9 @@ class Echo:
 
     def close(self) -> None:
         """Stop the instance."""
-        if self._loop is not None and self._relay is not None:
+        if self._loop is not None:
             self._loop.assignment.close()
-            self._relay.stop()
-            self._relay.join(10)
+            self.stop_relay()
         self.engine.dispose()
         self._owner.dispose()
 

@@ -1,0 +1,132 @@
+"""What is bounded: the outbox while nothing is published, the queue behind one dead letter."""
+
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from shared.codec.codec import Codec
+from shared.dead_letters import Filter, decide
+from shared.events.base import Event
+from shared.events.billing import ReviewDecided
+from shared.runtime import loop
+from shared.topology import BY_NAME
+from tests.integration.runtime.bench import Echo, metric
+from tests.integration.runtime.conftest import MakeEcho
+from tests.integration.runtime.echo import DECIDED, REQUESTED, request
+
+BATCH = 20
+FULL = 100
+VERSIONS = range(1, 11)
+SUBJECTS = [f"s{number:02}" for number in range(40)]
+
+
+@pytest.fixture
+def echo(make_echo: MakeEcho) -> Echo:
+    """The echo service, joined, with small limits; nothing is published until a relay starts."""
+    made = make_echo(outbox_rows_max=FULL, batch_size=BATCH).joined()
+    made.stop_relay()
+    return made
+
+
+def hurried(echo: Echo, holds: Callable[[], object]) -> Callable[[], object]:
+    """`holds`, with every chore due before each step."""
+
+    def look() -> object:
+        echo.hurry()
+        return holds()
+
+    return look
+
+
+def is_pressed() -> bool:
+    return metric("consumer_paused_partitions", reason="outbox") > 0
+
+
+def test_a_full_outbox_stops_consumption_and_drains_in_order(echo: Echo) -> None:
+    """Given no relay, then consumption stops a batch past the limit; with one, all flows in order.
+
+    Nothing becomes a dead letter meanwhile, and the outbox never holds more.
+    """
+    deepest = 0
+
+    def depth() -> int:
+        nonlocal deepest
+        deepest = max(deepest, echo.count("outbox"))
+        return deepest
+
+    echo.publish(*(request(subject, version) for version in VERSIONS for subject in SUBJECTS))
+    echo.until(hurried(echo, lambda: depth() and is_pressed()))
+    assert FULL <= deepest < FULL + BATCH
+    before = echo.subjects()
+    for _ in range(10):
+        echo.hurry()
+        echo.loop.step()
+    assert echo.subjects() == before
+    assert echo.held() == []
+    echo.start_relay()
+    everything = "".join(f"{version}," for version in VERSIONS)
+    echo.until(hurried(echo, lambda: depth() and set(echo.subjects().values()) == {everything}))
+    assert deepest < FULL + BATCH
+    assert not is_pressed()
+    echo.until(lambda: echo.count("outbox") == 0)
+    echo.until(lambda: told(echo) == {subject: list(VERSIONS) for subject in SUBJECTS})
+
+
+def told(echo: Echo) -> dict[str, list[int]]:
+    """The versions published under each subject, in their order."""
+    found: dict[str, list[int]] = {}
+    for message in echo.published(DECIDED):
+        event = Codec().decode(BY_NAME[DECIDED], message.value())
+        assert isinstance(event, ReviewDecided)
+        found.setdefault(event.subject_id, []).append(event.subject_version)
+    return found
+
+
+def test_consumption_goes_on_once_half_is_drained(echo: Echo) -> None:
+    """Given a full outbox, then one row above half holds consumption back, half does not."""
+    echo.publish(*(request(subject, version) for version in VERSIONS for subject in SUBJECTS))
+    echo.until(hurried(echo, is_pressed))
+    for rows, pressed in ((FULL // 2 + 1, True), (FULL // 2, False)):
+        echo.query(
+            "DELETE FROM outbox WHERE id IN"
+            " (SELECT id FROM outbox ORDER BY id LIMIT (SELECT count(*) - :rows FROM outbox))",
+            rows=rows,
+        )
+        echo.hurry()
+        echo.loop.step()
+        assert is_pressed() == pressed
+    echo.until(hurried(echo, is_pressed))
+    assert FULL <= echo.count("outbox") < FULL + BATCH
+
+
+def test_a_key_with_too_many_parked_holds_its_partition_until_somebody_decides(
+    make_echo: MakeEcho, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a dead letter with as many behind it as may be, then its partition alone waits.
+
+    It says so, looks again now and then, and goes on in order when the dead letter is discarded.
+    """
+    monkeypatch.setattr(loop, "PARKED_LOOK_S", 0.2)
+    echo = make_echo(parked_per_key_max=5).joined()
+
+    def send(partition: int, *events: Event) -> None:
+        echo.raws([(REQUESTED, *echo.value(event)) for event in events], partition)
+
+    send(0, request("s1", 1, "reject"), *(request("s1", version) for version in range(2, 7)))
+    echo.until(lambda: len(echo.held()) == 6)
+    with capture_logs() as logs:
+        send(0, request("s1", 7), request("s2", 1))
+        send(1, *(request("s3", version) for version in range(1, 30)))
+        everything = "".join(f"{version}," for version in range(1, 30))
+        echo.until(lambda: echo.subjects() == {"s3": everything})
+        echo.until(lambda: sum(log["event"] == "key full" for log in logs) >= 3)
+    assert metric("consumer_paused_partitions", reason="parked") == 1
+    assert echo.count("held_record") == 6
+    assert echo.subjects() == {"s3": everything}
+    (letter,) = echo.letters(Filter())
+    assert letter.behind == 5
+    assert decide(echo.settings, [letter], "discard", "tester", "not wanted") == 1
+    echo.until(lambda: echo.subjects() == {"s1": "2,3,4,5,6,7,", "s2": "1,", "s3": everything})
+    echo.until(lambda: metric("consumer_paused_partitions", reason="parked") == 0)
+    assert echo.held() == [("discarded", "echo-refused")]

@@ -1,22 +1,21 @@
-"""Embed only the glyphs that a document uses, as one composite PDF font per face.
+"""Embed only the glyphs that a document uses (and ASCII), as one composite PDF font per face.
 
 The character codes in the page are the glyph numbers of the face's file, so nothing has to be
 assigned per document, and a face with any number of glyphs stays one font. Glyph numbers are
-kept in the subset; what is not used is empty. Source: ISO 32000-1, 9.7 (composite fonts) and the
-OpenType specification (tables glyf, loca, hmtx).
+kept in the subset; what is not used is empty. With all of ASCII in it, one subset serves most
+documents of a seller and is made once. Source: ISO 32000-1, 9.7 (composite fonts) and the OpenType
+specification (tables glyf, loca, hmtx).
 """
 
 import struct
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from reportlab.pdfbase.pdfdoc import PDFDocument, PDFObject
-
 from services.invoicer.render.faces import Face
+from services.invoicer.render.pdf import File, deflated
 
 _MORE_COMPONENTS: Final = 0x20
 _WORDS, _SCALE, _XY_SCALE, _TWO_BY_TWO = 0x01, 0x08, 0x40, 0x80
@@ -37,34 +36,44 @@ class _Glyph:
     parts: tuple[int, ...]
 
 
-class Written(PDFObject):
-    """A PDF object that is written already: much cheaper than reportlab's dictionaries."""
+@dataclass(frozen=True)
+class _Subset:
+    """A font as its objects say it, but for their references to one another."""
 
-    def __init__(self, content: str | bytes) -> None:
-        self.content = content.encode() if isinstance(content, str) else content
-
-    def format(self, document: PDFDocument) -> bytes:
-        """The object as it stands in the file."""
-        del document
-        return self.content
+    tag: str
+    descriptor: str
+    widths: str
+    program: bytes
+    to_unicode: bytes
 
 
-def embed(document: PDFDocument, face: Face, characters: Collection[str]) -> Written:
-    """The font of `face` with the glyphs of `characters`; what it rests on goes to `document`."""
+def embed(file: File, face: Face, characters: Collection[str]) -> str:
+    """The reference of a font of `face` that has at least `characters`, now in `file`."""
+    made = _subset(face, face.ascii.union(characters))
+    program, to_unicode = file.add(made.program), file.add(made.to_unicode)
+    descriptor = file.add(f"<< {made.descriptor} /FontFile2 {program} >>")
+    descendant = file.add(
+        f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{made.tag} /CIDToGIDMap /Identity"
+        " /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"
+        f" /FontDescriptor {descriptor} /W [{made.widths}] >>"
+    )
+    return file.add(
+        f"<< /Type /Font /Subtype /Type0 /BaseFont /{made.tag} /Encoding /Identity-H"
+        f" /DescendantFonts [{descendant}] /ToUnicode {to_unicode} >>"
+    )
+
+
+@lru_cache(maxsize=128)
+def _subset(face: Face, characters: frozenset[str]) -> _Subset:
     glyphs = {face.glyphs[ord(one)]: one for one in sorted(characters, reverse=True)}
     numbers = sorted(glyphs)
-    tag = _tag(face.name, numbers)
-    descendant = Written(
-        f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{tag} /CIDToGIDMap /Identity"
-        " /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"
-        f" /FontDescriptor {refer(document, _descriptor(document, face, tag, numbers))}"
-        f" /W [{' '.join(_glyph(face, number).width for number in numbers)}] >>"
-    )
-    to_unicode = deflated(_to_unicode(glyphs, numbers).encode())
-    return Written(
-        f"<< /Type /Font /Subtype /Type0 /BaseFont /{tag} /Encoding /Identity-H"
-        f" /DescendantFonts [{refer(document, descendant)}]"
-        f" /ToUnicode {refer(document, to_unicode)} >>"
+    tag, program = _tag(face.name, numbers), subset(face, numbers)
+    return _Subset(
+        tag=tag,
+        descriptor=_descriptor(face, tag),
+        widths=" ".join(_glyph(face, number).width for number in numbers),
+        program=deflated(program, f"/Length1 {len(program)}"),
+        to_unicode=deflated(_to_unicode(glyphs, numbers).encode()),
     )
 
 
@@ -91,23 +100,6 @@ def subset(face: Face, numbers: Collection[int]) -> bytes:
     }
     kept = {tag: face.table(tag) for tag in _HINTS if face.table(tag)}
     return _file(made | kept)
-
-
-def refer(document: PDFDocument, made: PDFObject) -> str:
-    """A reference to `made`, now an object of its own in `document`, as text: 12 0 R."""
-    reference = document.Reference(made)  # type: ignore[no-untyped-call]
-    return str(reference.format(document), "ascii")
-
-
-def deflated(content: bytes, entries: str = "") -> Written:
-    """`content` as a compressed stream with `entries` in its dictionary."""
-    return stream(zlib.compress(content), f"/Filter /FlateDecode {entries}")
-
-
-def stream(content: bytes, entries: str) -> Written:
-    """A stream of `content` as it is, with `entries` in its dictionary."""
-    head = f"<< {entries} /Length {len(content)} >>\nstream\n"
-    return Written(head.encode() + content + b"\nendstream\n")
 
 
 def _closure(face: Face, numbers: Collection[int]) -> set[int]:
@@ -178,14 +170,13 @@ def _tag(name: str, numbers: Sequence[int]) -> str:
     return "".join(chr(65 + byte % 26) for byte in digest[:6]) + f"+{name}"
 
 
-def _descriptor(document: PDFDocument, face: Face, tag: str, numbers: Collection[int]) -> Written:
-    font, program = face.ttf.face, subset(face, numbers)
-    file = refer(document, deflated(program, f"/Length1 {len(program)}"))
+def _descriptor(face: Face, tag: str) -> str:
+    font = face.ttf.face
     box = " ".join(str(round(edge)) for edge in font.bbox)
-    return Written(
-        f"<< /Type /FontDescriptor /FontName /{tag} /Flags {_SYMBOLIC} /FontBBox [{box}]"
+    return (
+        f"/Type /FontDescriptor /FontName /{tag} /Flags {_SYMBOLIC} /FontBBox [{box}]"
         f" /ItalicAngle 0 /Ascent {round(font.ascent)} /Descent {round(font.descent)}"
-        f" /CapHeight {round(font.capHeight)} /StemV {round(font.stemV)} /FontFile2 {file} >>"
+        f" /CapHeight {round(font.capHeight)} /StemV {round(font.stemV)}"
     )
 
 

@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 from importlib.resources import as_file, files
 from typing import Final
 
-from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
 REPLACEMENT: Final = "\ufffd"
@@ -42,7 +41,7 @@ class _Widths(dict[str, float]):
 
 
 class Face:
-    """One TrueType face; `ttf` is reportlab's reading of its file.
+    """One TrueType face; `ttf` is reportlab's reading of its file, `ascii` what it has of ASCII.
 
     `advance` is the width of a text in parts of the font size, `encode` its glyph numbers as the
     digits of a PDF hex string; the face must cover the text.
@@ -54,6 +53,7 @@ class Face:
             self.ttf = TTFont(name, str(path), asciiReadable=0, shapable=False)
         self.glyphs: dict[int, int] = self.ttf.face.charToGlyph
         self._characters = frozenset(map(chr, self.glyphs))
+        self.ascii = frozenset(one for one in self._characters if " " <= one <= "~")
         self._hex = _Hex(self.glyphs)
         self._widths = _Widths(self.ttf.face.charWidths)
         self.advance = lru_cache(maxsize=8192)(self._advance)
@@ -89,13 +89,6 @@ def body() -> Face:
 def strong() -> Face:
     """The same, heavier: names, headings, totals."""
     return face(_STRONG)
-
-
-def initial_font() -> str:
-    """The name under which reportlab knows the body face, so that it embeds no face of its own."""
-    if _BODY not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(body().ttf)
-    return _BODY
 
 
 @lru_cache(maxsize=8192)

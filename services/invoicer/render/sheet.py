@@ -1,7 +1,7 @@
 """One page: text, rules, boxes and images at places measured from its upper left corner, in points.
 
 Writes PDF operators itself, because setting text through reportlab's canvas takes six times as
-long; reportlab makes everything around them.
+long.
 """
 
 from dataclasses import dataclass, field

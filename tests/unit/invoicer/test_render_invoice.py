@@ -155,13 +155,24 @@ def look(thing: Any, *keys: object) -> Any:  # noqa: ANN401 -- pypdf types littl
 
 
 def test_the_file_says_what_it_is_in_which_language() -> None:
-    reader = PdfReader(io.BytesIO(render_invoice(short(), None).content))
+    reader = PdfReader(io.BytesIO(render_invoice(short(), None).content), strict=True)
     assert look(reader.trailer, "/Root", "/Lang") == "de-DE"
     assert look(reader.trailer, "/Root", "/ViewerPreferences", "/DisplayDocTitle").value is True
     assert reader.metadata is not None
     assert reader.metadata.title == "Rechnung R-2026-000001 – Druckhaus Spreebogen GmbH"
     assert reader.metadata.author == "Druckhaus Spreebogen GmbH"
     assert reader.metadata.creation_date == short().issued_at
+
+
+def test_every_object_stands_where_the_file_says() -> None:
+    content = render_invoice(long(), prepare(logo("DE01").content)).content
+    table = content[int(content.split(b"startxref\n")[1].split()[0]) :].splitlines()
+    offsets = [int(line.split()[0]) for line in table[3 : 2 + int(table[1].split()[1])]]
+    assert len(offsets) == content.count(b" 0 obj\n")
+    for number, offset in enumerate(offsets, 1):
+        assert content[offset:].startswith(b"%d 0 obj\n" % number)
+    referred = set(map(int, re.findall(rb"(\d+) 0 R", content)))
+    assert referred == set(range(1, len(offsets) + 1))
 
 
 def test_every_font_is_embedded_as_a_sound_subset() -> None:

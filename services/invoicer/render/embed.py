@@ -48,7 +48,7 @@ class _Subset:
 
 
 def embed(file: File, face: Face, characters: Collection[str]) -> str:
-    """The reference of a font of `face` that has at least `characters`, now in `file`."""
+    """The reference of a font of `face` with `characters` and all its ASCII, now in `file`."""
     made = _subset(face, face.ascii.union(characters))
     program, to_unicode = file.add(made.program), file.add(made.to_unicode)
     descriptor = file.add(f"<< {made.descriptor} /FontFile2 {program} >>")

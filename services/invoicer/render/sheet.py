@@ -28,7 +28,7 @@ class Style:
 
 @dataclass
 class Font:
-    """A face in a document: its resource name and the characters set in it so far."""
+    """A face in a document: its resource name and what is set in it so far that is not ASCII."""
 
     name: str
     characters: set[str] = field(default_factory=set)
@@ -46,7 +46,8 @@ class Ink:
         font = self.fonts.get(face)
         if font is None:
             font = self.fonts[face] = Font(f"F{len(self.fonts) + 1}")
-        font.characters.update(text)
+        if not text.isascii():
+            font.characters.update(text)
         return font.name
 
 

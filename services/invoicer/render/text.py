@@ -32,6 +32,7 @@ _MIRROR: Final = str.maketrans(_PAIRS, ")(][}{><\u00bb\u00ab\u203a\u2039\u2265\u
 _MARK: Final = "\u0346"  # a combining mark that no name or description has
 _PAIRED: Final = re.compile(f"[{re.escape(_PAIRS)}]")
 _MARKED_LEFT: Final = re.compile(f"{_MARK}([{re.escape(_PAIRS)}])")
+_NO_BREAK: Final = "\u00a0"  # in every amount; Python calls it not printable
 _SUBSTITUTES: Final = str.maketrans({"\t": " ", "\u2011": "-", "\u2212": "-"})
 
 
@@ -104,7 +105,7 @@ def cleaned(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     composed = unicodedata.normalize("NFC", text.translate(_SUBSTITUTES))
-    if composed.isprintable():
+    if composed.replace(_NO_BREAK, "").isprintable():
         return composed
     return "".join(
         one for one in composed if one in _KEPT or unicodedata.category(one) not in {"Cc", "Cf"}
@@ -139,10 +140,14 @@ def _wide_pieces(word: str) -> list[str]:
 
 def _cut(word: str, face: Face, limit: float) -> list[str]:
     """`word` in parts that fit, for one wider than the line; in one part for any other."""
-    parts = [""]
+    if shape(word, face).width <= limit:
+        return [word]
+    parts, width = [""], 0.0
     for one in word:
-        if parts[-1] and shape(parts[-1] + one, face).width > limit:
+        width += shape(one, face).width
+        if parts[-1] and width > limit:
             parts.append("")
+            width = shape(one, face).width
         parts[-1] += one
     return parts
 

@@ -60,13 +60,15 @@ class Service:
     """One service: a process, a consumer group, a schema, a role and a port of the same name.
 
     `planned` services stand on the map, so that their topics have their final readers, but have no
-    folder yet. `port` serves /metrics, /livez and /readyz; tools have none.
+    folder yet. `port` serves /metrics, /livez and /readyz; tools have none. `secrets` are the files
+    of `COLOPHON_SECRETS_DIR` that it needs beside its role's password.
     """
 
     name: str
     job: str
     port: int | None = None
     planned: bool = False
+    secrets: tuple[str, ...] = ()
 
     @property
     def role(self) -> str:
@@ -78,7 +80,12 @@ SERVICES: Final = (
     Service(name="metrics_extractor", port=9101, job="what a job really used, and what it cost"),
     Service(name="pricer", port=9102, job="price, comparison with the estimate, billing path"),
     Service(name="approver", port=9103, planned=True, job="reviews decided"),
-    Service(name="invoicer", port=9104, job="numbers, tax, due dates, documents"),
+    Service(
+        name="invoicer",
+        port=9104,
+        job="numbers, tax, due dates, documents",
+        secrets=("payment_link_key",),
+    ),
     Service(name="notifier", port=9105, job="documents and reminders delivered"),
     Service(
         name="payment_matcher", port=9106, planned=True, job="money received, invoices settled"

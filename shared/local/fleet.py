@@ -15,7 +15,7 @@ from threading import Event
 from typing import Final
 
 from shared.clock import monotonic
-from shared.local.environment import environment
+from shared.local.environment import environment, for_service
 from shared.local.errors import LocalStackError
 from shared.local.ports import free_port
 from shared.settings import Settings
@@ -65,7 +65,8 @@ class Fleet:
         port = self._ports.get(name) or free_port()
         log = self._settings.data_dir / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        settings = self._settings.model_copy(update={"http_port": port, "stop_with_parent": True})
+        own = for_service(self._settings, name)
+        settings = own.model_copy(update={"http_port": port, "stop_with_parent": True})
         with log.open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", module or f"services.{name}"],

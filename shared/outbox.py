@@ -11,6 +11,7 @@ from shared.codec.codec import Codec
 from shared.events.base import Event
 from shared.identity import key_of, message_id, topic_of
 from shared.runtime.records import Headers, headers_json
+from shared.trace import traceparent
 
 _COPY = "COPY outbox (topic, key, value, headers) FROM STDIN (FORMAT BINARY)"
 _NOTIFY = text("SELECT pg_notify('outbox_' || current_schema(), '')")
@@ -26,17 +27,18 @@ class Outgoing:
     headers: str
 
 
-def outgoing(codec: Codec, event: Event, source: str, traceparent: str | None) -> Outgoing:
-    """The record of `event`: key and message id from its value, CloudEvents headers."""
+def outgoing(codec: Codec, event: Event, source: str, cause: str | None) -> Outgoing:
+    """The record of `event`: key and message id from its value, CloudEvents headers.
+
+    `cause` is the traceparent of the record that brought it about.
+    """
     topic = topic_of(event)
     key = key_of(topic, event)
-    headers = event_headers(topic.name, key, message_id(topic, event), source, traceparent)
+    headers = event_headers(topic.name, key, message_id(topic, event), source, cause)
     return Outgoing(topic.name, key.encode(), codec.encode(event), headers_json(headers))
 
 
-def event_headers(
-    topic: str, key: str, identity: UUID, source: str, traceparent: str | None
-) -> Headers:
+def event_headers(topic: str, key: str, identity: UUID, source: str, cause: str | None) -> Headers:
     """The headers of the CloudEvents Kafka binding in binary mode; they inform, never decide."""
     fields = {
         "ce_specversion": "1.0",
@@ -47,9 +49,8 @@ def event_headers(
         "ce_subject": key,
         "content-type": "application/avro",
         "idempotency-key": str(identity),
+        "traceparent": traceparent(identity, cause),
     }
-    if traceparent:
-        fields["traceparent"] = traceparent
     return tuple((name, value.encode()) for name, value in fields.items())
 
 

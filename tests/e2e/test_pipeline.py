@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.local.hours import working_hour
 from shared.metrics import REGISTRY
+from shared.testing import read_topic
 from tests.e2e.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,6 +33,7 @@ def test_jobs_become_posted_invoices_and_every_check_passes(pipeline: Pipeline) 
     assert stories.keys() >= {"duplicate", "conflict", "late-estimate", "not-billable"}
     _accounting_reads_what_was_posted(pipeline, issued)
     _metrics_are_those_of_the_list(pipeline)
+    _traces_lead_from_the_job_to_the_books(pipeline)
     _reminders_fall_due_once(pipeline)
     assert set(pipeline.system.fleet.stop()) == {0}
 
@@ -53,6 +55,19 @@ def _accounting_reads_what_was_posted(pipeline: Pipeline, issued: int) -> None:
         check=True,
     )
     assert len(done.stdout.splitlines()) == issued
+
+
+def _traces_lead_from_the_job_to_the_books(pipeline: Pipeline) -> None:
+    """Every posting is in a trace that something published to the pipeline began."""
+
+    def traces(topic: str) -> set[str]:
+        records = read_topic(pipeline.system.settings, topic)
+        return {dict(record.headers())["traceparent"].decode()[3:35] for record in records}
+
+    begun = traces("production.job-completed.v1") | traces("production.quality-decided.v1")
+    posted = traces("accounting.invoice-posted.v1")
+    assert len(posted) > 50
+    assert len(posted & begun) / len(posted) > 0.8  # the others' last cause was master data
 
 
 def _metrics_are_those_of_the_list(pipeline: Pipeline) -> None:

@@ -29,7 +29,7 @@ from shared.topology import SERVICE
 _HEARTBEAT_MAX_S = 60.0
 _TURN_MAX_S = 5.0  # longer than any batch should take: a server hangs that does not refuse
 _THREADS_END_S = 8.0
-_STOP_S = 9.5
+_STOP_S = 9.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

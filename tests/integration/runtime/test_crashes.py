@@ -55,6 +55,7 @@ def test_a_kill_at_every_point_leaves_no_trace(echo: Echo, instances: Instances)
     instances.start("survivor")
     until(lambda: echo.is_drained() and not echo.count("outbox"), "everything done")
     assert instances.stop("survivor") == 0
+    assert echo.subjects() == effects()
     tables, output = snapshot(echo), published(echo)
     wanted_tables, wanted_output = undisturbed(echo)
     assert tables == wanted_tables
@@ -77,6 +78,17 @@ def work(number: int) -> list[Event]:
         *(policy(f"q{number}-{other}") for other in range(6)),
         policy(f"p{number}"),
     ]
+
+
+def effects() -> dict[str, str]:
+    """What each subject must have seen after all rounds: every version once, in order."""
+    rounds = range(1, len(ROUNDS) + 1)
+    every = "".join(f"{number}," for number in rounds)
+    return (
+        {f"s{subject}": every for subject in range(12)}
+        | {f"waits{number}": "1,2," for number in rounds}
+        | {f"mended{number}": "1," for number in rounds}
+    )
 
 
 def snapshot(echo: Echo) -> dict[str, list[str]]:

@@ -19,9 +19,11 @@ from tests.integration.runtime.bench import Echo, metric
 from tests.integration.runtime.conftest import PARTITIONS, MakeEcho
 from tests.integration.runtime.echo import DECIDED, SPEC, policy, request
 from tests.integration.runtime.instances import Instances, until
+from tests.integration.runtime.proxy import Lines
 
 SUBJECTS = [f"s{number}" for number in range(30)]
 FAILOVER_MAX_S = 15.0
+SESSION_S = 3.0
 
 
 def test_a_rebalance_delivers_nothing_of_a_kept_partition_again(make_echo: MakeEcho) -> None:
@@ -114,6 +116,30 @@ def metric_of_ours() -> float:
 def metric_of(instances: Instances) -> float:
     """Records applied by the other."""
     return instances.metric("other", "consumer_batch_size_sum")
+
+
+def test_a_lost_partition_is_never_committed(
+    make_echo: MakeEcho, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a broker that we do not reach for a session, then we let go without a last word."""
+    echo = make_echo(**lines.changes).joined()
+    lost = metric("consumer_rebalances_total", type="lost")
+    last_words = []
+    commit = echo.loop.assignment.commit
+
+    def note(*, wait: bool) -> None:
+        last_words.append(wait)
+        commit(wait=wait)
+
+    monkeypatch.setattr(echo.loop.assignment, "commit", note)
+    lines.broker.swallow()
+    until_s = monotonic() + SESSION_S + 1.0
+    echo.until(lambda: monotonic() > until_s)
+    lines.broker.restore()
+    echo.until(lambda: metric("consumer_rebalances_total", type="lost") > lost)
+    assert not any(last_words)
+    monkeypatch.undo()
+    echo.until(lambda: len(echo.loop.assignment.claims) == 2 * PARTITIONS)
 
 
 @pytest.fixture

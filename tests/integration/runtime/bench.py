@@ -182,6 +182,11 @@ class Echo:
         (answer,) = admin(self.settings).list_consumer_group_offsets(asked).values()
         return {(p.topic, p.partition): p.offset for p in answer.result().topic_partitions}
 
+    def members(self) -> int:
+        """How many members the group has, says Kafka."""
+        (answer,) = admin(self.settings).describe_consumer_groups([SPEC.name]).values()
+        return len(answer.result().members)
+
     def is_drained(self) -> bool:
         """Whether every record has met its fate; what follows from it may still be published."""
         return self.reached() == self.ends() and not self.query("SELECT FROM held_key WHERE ready")

@@ -25,11 +25,23 @@ def test_an_outage_costs_time_and_nothing_else(
     echo: Echo, instances: Instances, lines: Lines, server: str, how: Callable[[Proxy], None]
 ) -> None:
     """Given work while a server is away, then we are unready, and later all is done in order."""
+    survive(echo, instances, lines, server, how, AWAY_S)
+
+
+def survive(
+    echo: Echo,
+    instances: Instances,
+    lines: Lines,
+    server: str,
+    how: Callable[[Proxy], None],
+    seconds: float,
+) -> None:
+    """One process lives through an outage of `server` that lasts `seconds`."""
     instances.ready("one", **lines.changes)
     echo.publish(*(request(subject, 1) for subject in SUBJECTS))
     until(echo.is_drained, "the first records")
     how(getattr(lines, server))
-    until_s = monotonic() + AWAY_S
+    until_s = monotonic() + seconds
     for version in BY_OTHERS:
         decide(echo, SUBJECTS[0], version)
     echo.publish(*(request(subject, 2) for subject in SUBJECTS))

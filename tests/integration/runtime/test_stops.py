@@ -21,16 +21,13 @@ def test_a_stop_in_full_flow_leaves_nothing_to_do_again(echo: Echo, instances: I
     instances.ready("one", batch_size=20)
     echo.publish(*(request(subject, v) for v in VERSIONS for subject in SUBJECTS))
     until(lambda: echo.count("inbox") > 100, "some batches")
-    started = monotonic()
     assert instances.stop("one") == 0
-    assert monotonic() - started < 5.0
+    assert echo.members() == 0, "it did not leave the group"
     left = len(VERSIONS) * len(SUBJECTS) - echo.count("inbox")
     assert left > 0, "it had finished before it was stopped"
     assert echo.count("outbox") == 0
     assert echo.committed() == echo.reached()
-    started = monotonic()
     instances.ready("two")
-    assert monotonic() - started < 5.0, "the group was not left: its session had to end"
     until(echo.is_drained, "the rest")
     assert instances.metric("two", "consumer_records_total", result="duplicate") == 0
     assert instances.metric("two", "consumer_records_total", result="applied") == left
@@ -71,4 +68,4 @@ def test_a_second_stop_aborts_at_once(
     instances.send("one", signal.SIGTERM)
     until(lambda: '"stop asked"' in instances.log("one"), "the first stop to be noticed")
     instances.send("one", signal.SIGTERM)
-    assert instances.wait("one", 1.0) == 1
+    assert instances.wait("one", 3.0) == 1

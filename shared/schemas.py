@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from fastavro.schema import parse_schema, to_parsing_canonical_form
 
 from shared.codec.wire import Avro, wire_of
 from shared.errors import ConfigurationError
+from shared.evolution import breaks
 from shared.topology import TOPICS, Topic
 
 ROOT: Final = Path(__file__).resolve().parent.parent / "schemas"
@@ -36,7 +38,10 @@ class Schema:
 
 @cache
 def schemas_of(topic: str) -> Mapping[int, Schema]:
-    """The released schemas of `topic` by version; raises `ConfigurationError` if there is none."""
+    """The released schemas of `topic` by version.
+
+    Raises `ConfigurationError` if there is none, or if one is no successor of the one before.
+    """
     found = {
         int(file.stem.removeprefix("v")): json.loads(file.read_text("utf-8"))
         for file in (ROOT / topic).glob("v*.avsc")
@@ -44,6 +49,13 @@ def schemas_of(topic: str) -> Mapping[int, Schema]:
     if not found:
         msg = f"no schema of {topic} under {ROOT}: install the project with its schemas folder"
         raise ConfigurationError(msg)
+    for older, newer in pairwise(sorted(found)):
+        if reasons := list(breaks(found[older], found[newer])):
+            msg = (
+                f"{topic} v{newer} cannot follow v{older}: {'; '.join(reasons)}. A breaking change"
+                " is a topic of its own"
+            )
+            raise ConfigurationError(msg)
     return {
         version: Schema(topic, version, raw, parse_schema(_plain(raw)), _crc64(raw))
         for version, raw in sorted(found.items())

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any, Protocol
 
 from fastavro import schemaless_reader, schemaless_writer
+from fastavro.read import SchemaResolutionError
 from pydantic import ValidationError
 
 from shared.codec.compiled import reader_of, writer_of
@@ -77,6 +78,12 @@ class Codec:
         try:
             reader = None if writer is schema.plain else schema.plain
             plain = schemaless_reader(buffer, writer, reader)
+        except SchemaResolutionError as error:
+            raise Undecodable(
+                "schema-incompatible",
+                f"its schema is none that readers of this topic can read: {error}"[:500],
+                begins=value[:start].hex(),
+            ) from error
         except Exception as error:
             raise Undecodable(
                 "avro-broken",
@@ -150,7 +157,7 @@ def _event(topic: Topic, plain: dict[str, Any]) -> Event:
 
 
 def _body(event: Event, schema: Schema) -> bytes:
-    """The Avro body of `event` under one of its schemas."""
+    """The Avro body of `event` under one of its schemas; an older one leaves out what is new."""
     wire = wire_of(type(event))
     if schema is newest(schema.topic):
         body, amounts = bytearray(), list[Decimal]()
@@ -160,7 +167,7 @@ def _body(event: Event, schema: Schema) -> bytes:
     _check(event, wire.amounts(event) if wire.amounts else ())
     plain = wire.encode(event) if wire.encode else dict(event)
     buffer = BytesIO()
-    schemaless_writer(buffer, schema.plain, plain, strict_allow_default=True)
+    schemaless_writer(buffer, schema.plain, plain)
     return buffer.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC
 from decimal import Decimal
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -61,6 +62,7 @@ def leaves(leaf: Leaf) -> st.SearchStrategy[Any]:
     return SPECIAL.get(leaf.hint, text) if leaf.kind == "string" else SPECIAL[leaf.hint]
 
 
+@cache
 def events(model: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 -- a model's class
     """Models with every field given."""
     return st.builds(model, **{name: values(wire) for name, wire in wire_of(model).fields})

@@ -80,5 +80,5 @@ def held_records(held: Iterable[Held]) -> Iterator[Finding]:
         if one.state in OPEN:
             subject = f"{one.service}: {one.topic}/{one.partition}@{one.offset}"
             found = f"{one.state}, {one.reason}" if one.reason else one.state
-            detail = f"{found}: {one.message[:160]}" if one.message else found
+            detail = f"{found}: {one.message[:400]}" if one.message else found
             yield Finding(subject, "nothing held", detail, one.look, Severity.INFO)

@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -61,7 +62,7 @@ def _traces_lead_from_the_job_to_the_books(pipeline: Pipeline) -> None:
     """Every posting is in a trace that something published to the pipeline began."""
 
     def traces(topic: str) -> set[str]:
-        records = read_topic(pipeline.system.settings, topic)
+        records: list[Any] = read_topic(pipeline.system.settings, topic)
         return {dict(record.headers())["traceparent"].decode()[3:35] for record in records}
 
     begun = traces("production.job-completed.v1") | traces("production.quality-decided.v1")

@@ -11,6 +11,7 @@ from services.invoicer.render.pdf import File, deflated, stream, text
 from services.invoicer.render.sheet import Box, Ink, Sheet
 
 _CREATOR: Final = "Colophon"
+_PACKED: Final = 4  # zlib's level for pages: half the time of the usual 6, a tenth more bytes
 _PRINTED: Final = 4  # annotation flag that PDF/A asks for
 
 
@@ -57,7 +58,7 @@ def _page(file: File, sheet: Sheet, tree: str, fonts: str, image: str) -> str:
         operators += f"\nq {width:.2f} 0 0 {height:.2f} {left:.2f} {bottom:.2f} cm /Logo Do Q"
         xobjects = f" /XObject << /Logo {image} >>"
     links = " ".join(file.add(_link(url, box)) for url, box in sheet.links)
-    content = file.add(deflated(operators.encode()))
+    content = file.add(deflated(operators.encode(), level=_PACKED))
     return file.add(
         f"<< /Type /Page /Parent {tree} /MediaBox [0 0 {sheet.width:.4f} {sheet.height:.4f}]"
         f" /Resources << /Font << {fonts} >>{xobjects} >> /Contents {content} /Annots [{links}] >>"

@@ -53,9 +53,9 @@ def stream(content: bytes, entries: str) -> bytes:
     return head.encode() + content + b"\nendstream"
 
 
-def deflated(content: bytes, entries: str = "") -> bytes:
-    """`content` as a compressed stream with `entries` in its dictionary."""
-    return stream(zlib.compress(content), f"/Filter /FlateDecode {entries}")
+def deflated(content: bytes, entries: str = "", *, level: int = -1) -> bytes:
+    """`content` as a compressed stream with `entries` in its dictionary; zlib's usual level."""
+    return stream(zlib.compress(content, level), f"/Filter /FlateDecode {entries}")
 
 
 def text(value: str) -> str:

@@ -115,7 +115,8 @@ class Sheet:
 
     def _draw(self, x: float, y: float, shaped: Shaped, style: Style) -> None:
         self._colour(style.colour)
-        self._ink.missing.update(shaped.missing)
+        if shaped.missing:
+            self._ink.missing.update(shaped.missing)
         parts = " ".join([self._run(run.face, run.text, style) for run in shaped.runs])
         drawn = f"BT {x:.2f} {self.height - y:.2f} Td {parts} ET"
         if shaped.logical is not None:

@@ -31,7 +31,8 @@ REWORK = Attribution(cost_type=CostType.NON_CHARGEABLE, work_type=WorkType.REWOR
 def altered(job: JobCompleted, rng: Random, change_order_ref: str | None) -> JobCompleted:
     """Pages changed by the author after the proof."""
     pages = Decimal(rng.randrange(1, 9))
-    done = operation(Work("AA-PAGE", pages), "op-alteration")
+    language = "de" if job.legal_entity_id.startswith("DE") else "en"
+    done = operation(Work("AA-PAGE", pages), "op-alteration", language)
     attribution = Attribution(
         cost_type=CostType.CHARGEABLE,
         work_type=WorkType.ALTERATION,

@@ -215,19 +215,19 @@ def _reading(printed: Print, reading: Decimal, at: datetime) -> Counter:
 def _operations(plan: Plan) -> Iterator[Operation]:
     for part in plan.parts:
         for work in part.operations:
-            yield operation(work, f"op-{part.prints[0].name}-{work.code}")
+            yield operation(work, f"op-{part.prints[0].name}-{work.code}", plan.house.language)
     for work in plan.services:
-        yield operation(work, f"op-{work.code}")
+        yield operation(work, f"op-{work.code}", plan.house.language)
 
 
-def operation(work: Work, operation_id: str) -> Operation:
-    """The planned work, done as planned."""
+def operation(work: Work, operation_id: str, language: str) -> Operation:
+    """The planned work, done as planned, described in `language` (de, otherwise English)."""
     item = ITEMS[work.code]
     return Operation(
         operation_id=operation_id,
         component=item.component,
         code=item.code,
-        description=item.english,
+        description=item.german if language == "de" else item.english,
         unit=item.unit,
         planned=work.quantity,
         actual=work.quantity,

@@ -56,6 +56,7 @@ def _parts(scene: Scene, accounts: list[BankAccount], width: float) -> list[_Par
     due = words.pay_by.format(
         amount=scene.amount(issued.gross_total), date=scene.date(issued.due_on)
     )
+    is_own_language = scene.locale[:2] == issued.seller.locale[:2].lower()
     parts = [_lead(due, scene, width)]
     parts += [_prose(text, scene, width) for text in _discount(scene)]
     for account in accounts:
@@ -63,7 +64,7 @@ def _parts(scene: Scene, accounts: list[BankAccount], width: float) -> list[_Par
     parts.append(_fact(words.reference, grouped(issued.payment_reference), scene))
     if issued.payment_url:
         parts.append(_link(issued.payment_url, scene, width))
-    late = issued.seller.late_payment_text or words.late_payment
+    late = (issued.seller.late_payment_text if is_own_language else None) or words.late_payment
     height = height_of(late, theme.small, width)
 
     def draw(sheet: Sheet, top: float) -> None:

@@ -92,12 +92,13 @@ def _variance(variance: Variance, scene: Scene) -> tuple[str, ...]:
     words = scene.words
     percent = "–"
     if variance.percent is not None:
-        percent = scene.numbers.number(variance.percent.quantize(_TENTH, ROUND_HALF_UP), 1)
+        shown = variance.percent.quantize(_TENTH, ROUND_HALF_UP) + 0  # minus zero is zero
+        percent = _signed(scene.numbers.number(shown, 1), shown)
     return (
         scene.money(variance.estimated),
         scene.money(variance.actual),
         _signed(scene.money(variance.difference), variance.difference),
-        _signed(percent, variance.percent or Decimal(0)),
+        percent,
         words.within if variance.within else words.outside,
     )
 

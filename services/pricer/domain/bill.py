@@ -14,6 +14,7 @@ from shared.events.masterdata import Agreement
 from shared.money import ZERO, round_money
 
 HUNDRED: Final = Decimal(100)
+_DESCRIPTION_MAX: Final = 2000
 _ORDER: Final = {
     kind: place
     for place, kind in enumerate(
@@ -173,7 +174,7 @@ def _numbered(lines: Iterable[Line], description: str | None) -> tuple[PricedLin
             line_no=number,
             kind=line.kind,
             code=line.code,
-            description=line.description or description or part.share.description,
+            description=_description(line, part, description),
             quantity=part.quantity,
             unit=line.unit,
             unit_price=part.rate,
@@ -186,3 +187,17 @@ def _numbered(lines: Iterable[Line], description: str | None) -> tuple[PricedLin
         )
         for number, (line, part) in enumerate(pairs, 1)
     )
+
+
+def _description(line: Line, part: Part, otherwise: str | None) -> str:
+    """What the line says; one that was divided says of which product, or for which country."""
+    share = part.share
+    if line.description is None:
+        return otherwise or share.description
+    if len(line.parts) == 1:
+        return line.description
+    if len({each.share.description for each in line.parts}) > 1:
+        told = share.description
+    else:
+        told = " ".join(filter(None, (share.ship_to_country, share.ship_to_region)))
+    return f"{line.description} ({told})"[:_DESCRIPTION_MAX] if told else line.description

@@ -95,6 +95,21 @@ def test_every_figure_stands_there_as_a_word_of_its_own() -> None:
     assert "Angebot und tatsächlicher Aufwand" in page
 
 
+def test_what_late_payment_means_is_said_in_the_language_of_the_document() -> None:
+    seller = entity(late_payment_text=LATE)
+    (page,) = pages(invoice(priced(line("10.00")), seller, customer(locale="en_GB")))
+    assert LATE not in page
+    assert "If payment has not arrived by the due date" in page
+
+
+def test_a_deviation_that_rounds_to_nothing_has_no_sign() -> None:
+    (first, *_) = variances()
+    tiny = first.model_copy(update={"percent": Decimal("-0.04"), "difference": Decimal("-0.40")})
+    (page,) = pages(invoice(priced(line("10.00"), variances=(tiny,), show_estimate=True), entity()))
+    assert "0,0" in page.split()
+    assert "-0,0" not in page
+
+
 def test_a_long_invoice_carries_its_sums_over_every_break() -> None:
     issued, numbers = long(), number_style("en_GB")
     texts = pages(issued)

@@ -195,6 +195,23 @@ def test_items_of_two_tax_classes_divide_the_quote_by_pieces() -> None:
     assert priced.net_total == D("1850.00")
 
 
+def test_a_divided_line_says_of_which_product_or_for_which_country() -> None:
+    ink = metric(Component.INK, "INK", KG, "3.4")
+    by_product = priced_on_actuals(ink, items=MIXED)
+    named = by_product.lines[0].description.removesuffix(" (Leaflet)")
+    assert [each.description for each in by_product.lines] == [
+        f"{named} (Leaflet)",
+        f"{named} (Card)",
+    ]
+
+    abroad = tuple(
+        item(5_000, item_id=country).model_copy(update={"ship_to_country": country})
+        for country in ("DE", "FR")
+    )
+    by_country = priced_on_actuals(ink, items=abroad)
+    assert [each.description for each in by_country.lines] == [f"{named} (DE)", f"{named} (FR)"]
+
+
 def test_items_of_two_tax_classes_divide_every_line_discount_and_lift() -> None:
     deal = agreement(needs_estimate=False, discount_percent=D(5), minimum_charge=D(2000))
 

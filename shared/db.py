@@ -19,6 +19,14 @@ OPERATOR: Final = "colophon_operator"
 """May decide about dead letters, and nothing else."""
 IDLE_IN_TRANSACTION_MS = 4_800  # 0.8 of the 6 s consumer session: a stopped zombie lets go first
 RELAY_IDLE_SESSION_MS = 15_000  # a stopped relay lets its lock go
+CONNECT: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server that vanished without a word is noticed within 20 s, not after the system's hours."""
 
 
 def engine(
@@ -47,8 +55,8 @@ def engine(
         connect_args={
             "options": " ".join(options),
             "application_name": role,
-            "connect_timeout": 5,
             "prepare_threshold": 3,
+            **CONNECT,
         },
     )
     event.listen(made, "connect", _prepare)

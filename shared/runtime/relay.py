@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 
 from shared import kafka
 from shared.clock import monotonic, system_now
-from shared.db import RELAY_IDLE_SESSION_MS
+from shared.db import CONNECT, RELAY_IDLE_SESSION_MS
 from shared.logging import logger
 from shared.metrics import (
     OUTBOX_PUBLISH_LATENCY,
@@ -104,6 +104,7 @@ class Relay(threading.Thread):
             autocommit=True,
             options=f"-c idle_session_timeout={RELAY_IDLE_SESSION_MS}",
             application_name=f"relay-{self._service}",
+            **CONNECT,
         ) as connection:
             self._stand_by(connection)
             if self._stop_asked.is_set():

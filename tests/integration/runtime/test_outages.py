@@ -28,6 +28,17 @@ def test_an_outage_costs_time_and_nothing_else(
     survive(echo, instances, lines, server, how, AWAY_S)
 
 
+def test_a_database_that_vanishes_is_given_up_by_the_system(echo: Echo) -> None:
+    """Given a server whose machine is gone, then its silence ends our wait, long before hours."""
+    with echo.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        told = {name: int(n) for name, n in driver.info.get_parameters().items() if n.isdigit()}
+    silence_s = told["keepalives_idle"] + told["keepalives_interval"] * told["keepalives_count"]
+    assert silence_s <= 20
+    assert told["tcp_user_timeout"] <= 20_000
+
+
 def survive(
     echo: Echo,
     instances: Instances,

@@ -3,7 +3,7 @@
 import os
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -38,8 +38,9 @@ class Settings(BaseSettings):
     clock_file: Path | None = None
     secrets_dir: Path | None = None
     http_host: str = "127.0.0.1"
-    http_port: int | None = None
-    log_level: str = "INFO"
+    http_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    http_socket: int | None = None  # one that listens already, inherited from who started us
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     stop_with_parent: bool = False
     fault: str | None = None  # where a test kills or stops the process: shared.runtime.faults
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
     outbox_rows_max: Annotated[int, Field(ge=1)] = 200_000
     parked_per_key_max: Annotated[int, Field(ge=1)] = 10_000
     smtp_host: str = "127.0.0.1"
-    smtp_port: int = 1025
+    smtp_port: Annotated[int, Field(ge=1, le=65_535)] = 1025
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_starttls: bool = False

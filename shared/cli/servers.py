@@ -2,11 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from shared.errors import ConfigurationError
 from shared.local.environment import local_settings
+from shared.local.locks import try_lock
 from shared.local.stack import Endpoints
 from shared.settings import PREFIX, Settings, read_settings
 
@@ -19,14 +22,14 @@ def servers() -> Settings:
     settings = read_settings()
     if settings.has_own_servers:
         return settings
-    note = settings.data_dir / _NOTE
-    if not note.is_file():
+    note = _note_of_living(settings.data_dir / _NOTE)
+    if note is None:
         msg = (
-            "no servers: start the local stack with `colophon up` in another terminal, or set"
-            f" {' and '.join(PREFIX + name for name in _OWN)}"
+            f"no servers: start the local stack of {settings.data_dir} with `colophon up` in"
+            f" another terminal, or set {' and '.join(PREFIX + name for name in _OWN)}"
         )
         raise ConfigurationError(msg)
-    found = json.loads(note.read_text("utf-8"))
+    found = json.loads(note)
     endpoints = Endpoints(
         found["kafka_bootstrap_servers"], found["database_url"], Path(found["data_dir"])
     )
@@ -34,21 +37,41 @@ def servers() -> Settings:
     return local.model_copy(update={"smtp_port": found["smtp_port"]})
 
 
-def remember(settings: Settings) -> None:
-    """Leave a note, for this user only, where the running stack is found."""
+@contextmanager
+def noted(settings: Settings) -> Iterator[None]:
+    """Inside the block a note, for this user only, says where the running stack is found.
+
+    It is locked as long as we live, so that one that we could not take away is known as such.
+    """
     note = settings.data_dir / _NOTE
-    text = json.dumps(
-        {
-            "kafka_bootstrap_servers": settings.kafka_bootstrap_servers,
-            "database_url": settings.database_url.get_secret_value(),
-            "data_dir": str(settings.data_dir),
-            "smtp_port": settings.smtp_port,
-        }
+    scratch = note.with_suffix(f".{os.getpid()}")
+    lock = try_lock(scratch)
+    scratch.write_text(
+        json.dumps(
+            {
+                "kafka_bootstrap_servers": settings.kafka_bootstrap_servers,
+                "database_url": settings.database_url.get_secret_value(),
+                "data_dir": str(settings.data_dir),
+                "smtp_port": settings.smtp_port,
+            }
+        ),
+        "utf-8",
     )
-    with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+    scratch.replace(note)
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
 
 
-def forget(settings: Settings) -> None:
-    """The stack has stopped."""
-    (settings.data_dir / _NOTE).unlink(missing_ok=True)
+def _note_of_living(note: Path) -> str | None:
+    """The note's content, or None where there is none or nobody holds its lock."""
+    if not note.is_file():
+        return None
+    lock = try_lock(note)
+    if lock is None:
+        return note.read_text("utf-8")
+    os.close(lock)
+    return None

@@ -26,6 +26,7 @@ from shared.events.base import Event
 from shared.events.production import JobCompleted
 from shared.identity import key_of
 from shared.local.hours import working_hour
+from shared.local.signals import signals_interrupt
 from shared.local.stack import LocalStack
 from shared.local.system import LocalSystem
 from shared.producer import publish
@@ -56,7 +57,10 @@ def run_demo(jobs: int, files: Path | None, console: Console) -> int:
     data_dir = settings.data_dir / "demo"
     if own is None:
         LocalStack(data_dir).wipe()
-    with LocalSystem(data_dir, report=console.print, own=own) as system:
+    with (
+        signals_interrupt(),
+        LocalSystem(data_dir, report=console.print, own=own) as system,
+    ):
         system.start_services(service.name for service in consumers())
         fed = _feed(system.settings, jobs, files, console)
         _settle(system.settings, "from job to invoice, mail and books", fed.simulated, console)

@@ -17,7 +17,7 @@ from typing import Final
 from shared.clock import monotonic
 from shared.local.environment import environment, for_service
 from shared.local.errors import LocalStackError
-from shared.local.ports import free_port
+from shared.local.ports import listening
 from shared.settings import Settings
 
 READY_S: Final = 180.0
@@ -53,7 +53,10 @@ class Child:
 
 
 class Fleet:
-    """Runs services against `settings`; `modules` maps a name to the module to run."""
+    """Runs services against `settings`, on `ports` by name where these are free.
+
+    Each is handed a socket that listens already, so that whoever answers on its port is itself.
+    """
 
     def __init__(self, settings: Settings, *, ports: dict[str, int] | None = None) -> None:
         self._settings = settings
@@ -62,15 +65,20 @@ class Fleet:
 
     def start(self, name: str, module: str | None = None) -> Child:
         """Start one service, or start it again."""
-        port = self._ports.get(name) or free_port()
         log = self._settings.data_dir / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        own = for_service(self._settings, name)
-        settings = own.model_copy(update={"http_port": port, "stop_with_parent": True})
-        with log.open("ab") as out:
+        with listening(self._ports.get(name)) as server, log.open("ab") as out:
+            port = server.getsockname()[1]
+            changes = {
+                "http_port": port,
+                "http_socket": server.fileno(),
+                "stop_with_parent": True,
+            }
+            settings = for_service(self._settings, name).model_copy(update=changes)
             process = subprocess.Popen(
                 [sys.executable, "-m", module or f"services.{name}"],
                 env=environment(settings),
+                pass_fds=[server.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=out,
@@ -80,7 +88,7 @@ class Fleet:
         return self.children[name]
 
     def start_all(self, names: Iterable[str]) -> None:
-        """Start several and wait until each is ready."""
+        """Start several and wait until all are ready."""
         for name in names:
             self.start(name)
         self.wait_ready()

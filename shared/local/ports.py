@@ -14,6 +14,7 @@ from shared.local.errors import LocalStackError
 LOOPBACK = "127.0.0.1"
 FIRST, LAST = 20_000, 31_999
 ATTEMPTS_MAX = 200
+BACKLOG = 16
 
 
 def remembered_ports(file: Path, count: int) -> list[int]:
@@ -31,6 +32,27 @@ def remembered_ports(file: Path, count: int) -> list[int]:
 def free_port() -> int:
     """One port that is free now."""
     return _free_ports(1)[0]
+
+
+def listening(preferred: int | None) -> socket.socket:
+    """A socket that listens on 127.0.0.1:`preferred`, or on a free port where that is taken.
+
+    Who is handed it has the port for sure: between a look whether a port is free and its use,
+    somebody else may take it.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        port = preferred or _free_ports(1)[0]
+        preferred = None
+        server = socket.socket()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((LOOPBACK, port))
+            server.listen(BACKLOG)
+        except OSError:
+            server.close()
+        else:
+            return server
+    raise _none_free()
 
 
 def is_free(port: int) -> bool:
@@ -52,7 +74,11 @@ def _free_ports(count: int) -> list[int]:
             found.add(candidate)
         if len(found) == count:
             return list(found)
-    raise LocalStackError(
+    raise _none_free()
+
+
+def _none_free() -> LocalStackError:
+    return LocalStackError(
         f"No free port between {FIRST} and {LAST} on {LOOPBACK} was found: "
         "stop what is using them, or see whether a firewall forbids listening there."
     )

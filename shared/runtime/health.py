@@ -6,6 +6,7 @@ never dead.
 """
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,12 +20,25 @@ Check = Callable[[], dict[str, bool]]
 
 
 class HealthServer:
-    """Serves the three paths on `host`:`port` (0: any free one, see `port`) from a thread."""
+    """Serves the three paths from a thread.
 
-    def __init__(self, host: str, port: int, live: Check, ready: Check) -> None:
+    On `inherited`, the descriptor of a socket that listens, or else on `host`:`port` (0: any free
+    one, see `port`).
+    """
+
+    def __init__(
+        self, host: str, port: int, live: Check, ready: Check, *, inherited: int | None = None
+    ) -> None:
+        self._server = ThreadingHTTPServer((host, port), _handler(live, ready), False)  # noqa: FBT003 -- its own parameter
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(live, ready))
+            if inherited is None:
+                self._server.server_bind()
+                self._server.server_activate()
+            else:
+                self._server.socket.close()
+                self._server.socket = socket.socket(fileno=inherited)
         except OSError as error:
+            self._server.server_close()
             msg = f"cannot listen on {host}:{port} ({error.strerror}): set COLOPHON_HTTP_PORT"
             raise ConfigurationError(msg) from error
         self._server.daemon_threads = True
@@ -35,7 +49,7 @@ class HealthServer:
     @property
     def port(self) -> int:
         """The port that it listens on."""
-        return int(self._server.server_address[1])
+        return int(self._server.socket.getsockname()[1])
 
     def start(self) -> None:
         """Begin to answer."""

@@ -52,7 +52,13 @@ class ServiceProcess:
         os.set_blocking(self._ring, False)
         self._stop_asked = threading.Event()
         port = settings.http_port if settings.http_port is not None else SERVICE[spec.name].port
-        self.health = HealthServer(settings.http_host, port or 0, self._live, self._ready)
+        self.health = HealthServer(
+            settings.http_host,
+            port or 0,
+            self._live,
+            self._ready,
+            inherited=settings.http_socket,
+        )
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then finish, publish, commit and leave. Twice: abort."""

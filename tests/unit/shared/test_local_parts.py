@@ -1,0 +1,40 @@
+"""Ports and signals of the local stack."""
+
+import os
+import signal
+import socket
+
+import pytest
+
+from shared.local.ports import LOOPBACK, free_port, listening
+from shared.local.signals import signals_interrupt
+
+
+def test_the_preferred_port_is_taken_while_it_is_free() -> None:
+    preferred = free_port()
+    with listening(preferred) as one, listening(preferred) as other:
+        assert one.getsockname() == (LOOPBACK, preferred)
+        assert other.getsockname()[1] != preferred
+        with socket.create_connection(other.getsockname()):  # it listens already
+            pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_signal_interrupts_once(number: signal.Signals) -> None:
+    """If a second one raised too, it would cut the ordered stop short."""
+    before = signal.getsignal(number)
+    with signals_interrupt():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(number) == before
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_interrupt():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

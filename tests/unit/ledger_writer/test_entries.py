@@ -4,7 +4,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from services.ledger_writer.domain import entries
 from services.ledger_writer.domain.accounts import REVENUE, output_tax
@@ -82,6 +82,7 @@ def test_an_invoice_over_nothing_is_posted_without_sides() -> None:
     assert draft.postings == ()
 
 
+@settings(max_examples=40)
 @given(invoices())
 def test_every_invoice_balances_and_owes_its_gross(invoice: InvoiceIssued) -> None:
     # when any invoice that adds up is drafted
@@ -97,6 +98,7 @@ def test_every_invoice_balances_and_owes_its_gross(invoice: InvoiceIssued) -> No
     assert _moved(draft)["Income"] == -invoice.net_total
 
 
+@settings(max_examples=40)
 @given(invoices())
 def test_a_credit_note_over_all_of_an_invoice_nets_to_zero_on_every_account(
     invoice: InvoiceIssued,

@@ -57,7 +57,7 @@ def test_another_seed_or_day_gives_other_jobs_and_the_same_master_data(
     events: list[Event], seed: int, starting: date
 ) -> None:
     # so that two simulations on one installation neither repeat nor contradict each other
-    others = list(simulate(130, seed, starting=starting))
+    others = list(simulate(30, seed, starting=starting))
 
     assert job_ids(events).isdisjoint(job_ids(others))
     assert others[: len(master_data())] == events[: len(master_data())]
@@ -99,10 +99,10 @@ def test_reports_of_a_job_carry_its_key_and_are_counted(events: list[Event]) -> 
 
 
 def test_events_come_in_the_order_of_their_arrival() -> None:
-    stories = list(stories_of(150, 3, starting=START))
+    stories = list(stories_of(60, 3, starting=START))
     places = {id_of(a.event): a.at for story in stories for a in story.arrivals}
 
-    merged = list(simulate(150, 3, starting=START))[len(master_data()) :]
+    merged = list(simulate(60, 3, starting=START))[len(master_data()) :]
 
     # none is lost, and each stands where its time puts it
     assert [places[id_of(event)] for event in merged] == sorted(places.values())

@@ -39,8 +39,9 @@ _SHOW = text(
     " decision_reason, topic FROM held_record WHERE dead_letter_id = :id"
 )
 _READY = text(
-    "UPDATE held_key k SET ready = true FROM held_record r WHERE r.dead_letter_id = ANY(:ids)"
-    " AND r.state = 'dead' AND r.decision IS NULL AND k.topic = r.topic AND k.lane = r.lane"
+    "INSERT INTO held_key (topic, lane, ready) SELECT DISTINCT topic, lane, true FROM held_record"
+    " WHERE dead_letter_id = ANY(:ids) AND state = 'dead' AND decision IS NULL ORDER BY 1, 2"
+    " ON CONFLICT (topic, lane) DO UPDATE SET ready = true"
 )
 _DECIDE = text(
     "UPDATE held_record SET decision = :decision, decided_by = :who, decided_at = now(),"

@@ -2,7 +2,7 @@
 
 A lane is a (topic, key). While its row stands in `held_key`, live records of the key are parked:
 whoever diverts reads the row FOR SHARE, whoever releases it locks it FOR UPDATE, so no record of
-the key can slip past.
+the key can slip past. A dead letter in a lane of its own has no such row until it is decided about.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,8 @@ from shared.topology import BY_NAME
 Lane = tuple[str, bytes]
 
 _OPEN = "state IN ('waiting', 'dead', 'parked')"
+_NEEDS_KEY = f"r.{_OPEN} AND (r.state <> 'dead' OR r.lane >= '\\x01')"
+"""Of what is open, all but a dead letter in a lane of its own: it holds nothing up."""
 _LANES = "unnest(CAST(:topics AS text[]), CAST(:lanes AS bytea[])) AS l(topic, lane)"
 
 _SHARE = text(
@@ -49,7 +51,7 @@ _WAKE = text(
 _RELEASE = text(
     f"DELETE FROM held_key k USING {_LANES} WHERE k.topic = l.topic AND k.lane = l.lane"
     f" AND NOT EXISTS (SELECT FROM held_record r WHERE r.topic = k.topic AND r.lane = k.lane"
-    f" AND r.{_OPEN})"
+    f" AND {_NEEDS_KEY})"
 )
 _CLAIM = text(
     "SELECT topic, lane FROM held_key WHERE ready ORDER BY topic, lane LIMIT :limit"

@@ -98,7 +98,7 @@ CONSUMER_LAST_PROGRESS = _gauge(
 DLQ_RECORDS = _counter("dlq_records_total", "Records dead-lettered.", "stage", "code")
 DLQ_DEPTH = _gauge("dlq_depth", "Dead letters by status.", "status")
 DLQ_OLDEST_AGE = _gauge("dlq_oldest_age_seconds", "Age of the oldest open dead letter.")
-DLQ_PARKED_KEYS = _gauge("dlq_parked_keys", "Keys held behind a head.")
+DLQ_PARKED_KEYS = _gauge("dlq_parked_keys", "Keys whose later records queue behind a head.")
 DLQ_BREAKER_STATE = _gauge(
     "dlq_breaker_state", "0 closed, 1 half-open, 2 open: the worst of this instance's partitions."
 )

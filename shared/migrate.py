@@ -33,7 +33,7 @@ _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 _OPERATOR_RIGHTS: Final = {
     "held_record": "SELECT, UPDATE"
     " (decision, decided_by, decided_at, decision_reason, mended_value)",
-    "held_key": "SELECT, UPDATE (ready)",
+    "held_key": "SELECT, INSERT (topic, lane, ready), UPDATE (ready)",
     "outbox": "SELECT",
 }
 

@@ -219,14 +219,15 @@ class Batch:
         inbox.remember(connection, [_as_applied(arrival) for arrival in outcome.applied])
         waits = {Fact(wait.kind, wait.key) for _, wait in outcome.waiting}
         arrived = held.meet(connection, waits, outcome.facts)
-        buried = [letters.row(arrival) for arrival in dead]
+        buried = [letters.row(self._spec.name, arrival) for arrival in dead]
         rows = [*buried, *(self._waiting_row(a, w) for a, w in outcome.waiting)]
         owners = [*dead, *(arrival for arrival, _ in outcome.waiting)]
         rows += [held.row_of(arrival, "parked") for arrival in outcome.parked]
         owners += outcome.parked
         _store(connection, owners, rows)
         self._close_heads(outcome)
-        held.hold(connection, (a.in_lane for a in (*dead, *(a for a, _ in outcome.waiting))))
+        heads = [a for a in dead if not a.is_apart] + [a for a, _ in outcome.waiting]
+        held.hold(connection, (head.in_lane for head in heads))
         outcome.woken |= {a.in_lane for a, w in outcome.waiting if Fact(w.kind, w.key) in arrived}
         held.wake_waiters(connection, outcome.facts)
         held.wake(connection, outcome.woken)

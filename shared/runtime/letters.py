@@ -15,13 +15,13 @@ from shared.topology import BY_NAME
 _TEXT_MAX = 8_000
 
 
-def row(arrival: Arrival) -> Held:
-    """The row of a failed record."""
+def row(service: str, arrival: Arrival) -> Held:
+    """The row of a record that failed in `service`."""
     failure, now = _failure(arrival), system_now()
     return held.row_of(
         arrival,
         "dead",
-        dead_letter_id=_id(arrival),
+        dead_letter_id=_id(service, arrival),
         stage=failure.stage,
         code=failure.code,
         error_class=type(failure.__cause__ or failure).__name__,
@@ -64,8 +64,8 @@ def copy(service: str, arrival: Arrival, dead: Held, before: Queued | None) -> O
     return Outgoing(topic, record.key, record.value, headers_json((*record.headers, *added)))
 
 
-def _id(arrival: Arrival) -> UUID:
-    return cause_id("dead-letter", *arrival.record.place)
+def _id(service: str, arrival: Arrival) -> UUID:
+    return cause_id("dead-letter", service, *arrival.record.place)
 
 
 def _failure(arrival: Arrival) -> Rejected:

@@ -16,6 +16,8 @@ from shared.topology import Topic
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
+_APART = b"\x00"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -66,6 +68,11 @@ class Arrival:
         return self.record.topic.name, self.lane
 
     @property
+    def is_apart(self) -> bool:
+        """Whether its lane is its own, so that nothing queues behind it."""
+        return self.lane.startswith(_APART)
+
+    @property
     def is_sound(self) -> bool:
         """Whether a handler may have it."""
         return self.failure is None
@@ -81,7 +88,7 @@ class Arrival:
 
 def own_lane(record: Record) -> bytes:
     """A lane that no key can have: it begins with a zero byte and names the record's place."""
-    return b"\x00" + "/".join(map(str, record.place)).encode()
+    return _APART + "/".join(map(str, record.place)).encode()
 
 
 def arrive(codec: Codec, records: Sequence[Record]) -> list[Arrival]:

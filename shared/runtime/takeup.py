@@ -49,9 +49,8 @@ class TakeUp:
             taken={_held_id(queued): queued for queued in taken},
         )
         outcome = batch.taken_up([self._arrival(queued) for queued in taken])
-        stopped = (outcome.blocked.keys() - outcome.woken) | stuck
         held.hold(connection, stuck - outcome.blocked.keys())
-        held.release(connection, set(lanes) - stopped)
+        held.release(connection, lanes)
         faults.reach(Point.TAKEN_UP)
         more = len(lanes) == LANES_MAX or len(rows) > RECORDS_PER_LANE_MAX
         return outcome, more or bool(outcome.woken)

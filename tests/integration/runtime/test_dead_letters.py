@@ -54,7 +54,9 @@ def test_a_letter_tells_people_what_failed_and_what_waits_behind(echo: Echo) -> 
     letter = dead_and_parked(echo)
     assert (letter.service, letter.topic, letter.key) == ("approver", REQUESTED, "DE01/s1")
     assert (letter.stage, letter.code, letter.behind) == ("handle", "echo-refused", 2)
-    assert letter.id == cause_id("dead-letter", REQUESTED, letter.partition, letter.offset)
+    assert letter.id == cause_id(
+        "dead-letter", "approver", REQUESTED, letter.partition, letter.offset
+    )
     found = content(echo.settings, letter, redact=True)
     assert '"subject_id": "s1"' in found.value
     assert (found.mended, found.history) == (None, None)

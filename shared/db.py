@@ -37,7 +37,10 @@ def engine(
     statement_timeout_ms: int | None = None,
     search_path: str | None = None,
 ) -> Engine:
-    """An engine for `role`, UTC, with statement and idle-in-transaction limits."""
+    """An engine for `role`, UTC, with statement and idle-in-transaction limits.
+
+    Its errors do not tell the values of a statement: they are customers' data.
+    """
     url = make_url(settings.role_url(role)).set(drivername="postgresql+psycopg")
     limit_ms = statement_timeout_ms or int(settings.transaction_limit_s * 1000)
     options = [
@@ -51,6 +54,7 @@ def engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,
         pool_pre_ping=False,
         connect_args={
             "options": " ".join(options),

@@ -5,7 +5,14 @@ tried again (the world's fault). Whatever is none of these is a bug: it is tried
 of times and then becomes a dead letter with its stack trace.
 """
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+HEADLINE_MAX: Final = 500
+STACK_MAX: Final = 8_000
+_CHAIN_MAX: Final = 4
+_FRAMES_MAX: Final = 15
 
 
 class ColophonError(Exception):
@@ -76,3 +83,24 @@ class ConcurrentWrite(Transient):
 
     def __init__(self, table: str) -> None:
         super().__init__("concurrent-write", f"a concurrent transaction wrote to {table}")
+
+
+def headline(error: BaseException) -> str:
+    """Kind and first line of `error`: the lines after it hold values (a failing row, an input)."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}"[:HEADLINE_MAX]
+
+
+def stack_of(error: BaseException) -> str:
+    """The stack traces of `error` and of what it came from, the innermost first, bounded."""
+    chain = list(_chain(error))[-_CHAIN_MAX:]
+    parts = ["".join((*traceback.format_tb(e.__traceback__, -_FRAMES_MAX), headline(e)))
+             for e in reversed(chain)]  # fmt: skip
+    return "\n\nwhich led to\n\n".join(parts)[-STACK_MAX:]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and its causes; Python keeps them free of cycles."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

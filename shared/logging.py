@@ -1,10 +1,12 @@
-"""Logs are events with keys, one JSON object a line on standard error, no secret among them."""
+"""Logs are events with keys, one bounded JSON object a line on standard error, without secrets."""
 
 import logging
 import sys
 from typing import Any
 
 import structlog
+
+from shared.errors import stack_of
 
 
 def configure(service: str, level: str) -> None:
@@ -14,7 +16,7 @@ def configure(service: str, level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(lambda info: stack_of(info[1])),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(

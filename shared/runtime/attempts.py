@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from shared.errors import Rejected
+from shared.errors import Rejected, headline
 from shared.retry import LIMITS, transient_reason
 from shared.runtime.fence import Partition
 from shared.runtime.records import Arrival
@@ -28,7 +28,7 @@ class Attempts:
         if is_last:
             is_late = isinstance(cause, HandlerTimeout) or transient_reason(cause) in LIMITS
             code = "handler-timeout" if is_late else "handler-bug"
-            failure = Rejected(code, f"{type(cause).__name__}: {cause}"[:1000])
+            failure = Rejected(code, headline(cause))
             failure.__cause__ = cause
             self._given_up[place] = failure
         return is_last

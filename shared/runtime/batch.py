@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from shared import held, inbox, outbox
 from shared.clock import Clock
 from shared.codec.codec import Codec
-from shared.errors import ColophonError, Rejected, WaitFor
+from shared.errors import ColophonError, Rejected, WaitFor, headline
 from shared.events.base import Event
 from shared.held import Head, Held, Lane
 from shared.inbox import Applied
@@ -35,7 +35,7 @@ class HandlerFailed(ColophonError):
 
     def __init__(self, failures: Sequence[tuple[Arrival, Exception]]) -> None:
         _, cause = failures[0]
-        super().__init__(f"{type(cause).__name__}: {cause} ({len(failures)} records)")
+        super().__init__(f"{headline(cause)} ({len(failures)} records)")
         self.failures = failures
 
 
@@ -116,11 +116,12 @@ class Batch:
             CONSUMER_BISECT_ATTEMPTS.labels(self._spec.name).inc()
             if len(arrivals) == 1:
                 return _refused(arrivals[0], error)
-            half = len(arrivals) // 2
-            first = self._apply(arrivals[:half], before)
-            return first.then(self._apply(arrivals[half:], before.then(first)))
-        savepoint.commit()
-        return outcome
+        else:
+            savepoint.commit()
+            return outcome
+        half = len(arrivals) // 2
+        first = self._apply(arrivals[:half], before)
+        return first.then(self._apply(arrivals[half:], before.then(first)))
 
     def _run(self, arrivals: Sequence[Arrival], before: Outcome) -> Outcome:
         outcome = Outcome(blocked=dict(before.blocked))

@@ -1,11 +1,10 @@
 """Dead letters as rows and as published copies: the record byte for byte, and why it failed."""
 
-import traceback
 from uuid import UUID
 
 from shared import held
 from shared.clock import system_now
-from shared.errors import Rejected
+from shared.errors import Rejected, stack_of
 from shared.held import Held, Queued
 from shared.ids import cause_id
 from shared.outbox import Outgoing
@@ -78,7 +77,7 @@ def _failure(arrival: Arrival) -> Rejected:
 def _stack(failure: Rejected) -> str | None:
     if failure.__cause__ is None:
         return None
-    return _text("".join(traceback.format_exception(failure.__cause__))[-_TEXT_MAX:])
+    return _text(stack_of(failure.__cause__))
 
 
 def _text(words: str) -> str:

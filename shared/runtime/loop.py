@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from shared import metrics
 from shared.clock import Clock, monotonic, system_now
 from shared.codec.codec import Codec
-from shared.errors import ColophonError
+from shared.errors import ColophonError, headline
 from shared.logging import logger
 from shared.retry import LIMITS, Backoff, transient_reason
 from shared.runtime import faults, fence
@@ -222,7 +222,7 @@ class ConsumerLoop:
         metrics.CONSUMER_RETRIES.labels(self._spec.name, reason).inc()
         self.database_ok = not reason.startswith("database")
         rest_s = self._backoff.next_s()
-        self._log.warning("trying again", reason=reason, rest_s=rest_s, error=str(error)[:500])
+        self._log.warning("trying again", reason=reason, rest_s=rest_s, error=headline(error))
         self._rest(rest_s)
 
     def _rest(self, seconds: float) -> None:

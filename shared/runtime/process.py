@@ -14,7 +14,7 @@ from shared import db
 from shared.clock import clock_from, monotonic
 from shared.codec.codec import Codec
 from shared.codec.registry import registry_from
-from shared.errors import ColophonError, ConfigurationError
+from shared.errors import ColophonError, ConfigurationError, headline
 from shared.logging import configure, logger
 from shared.retry import Backoff, transient_reason
 from shared.runtime import faults
@@ -102,7 +102,7 @@ class ServiceProcess:
                 reason = transient_reason(error)
                 if reason is None:
                     raise
-                logger().warning("cannot start yet", reason=reason, error=str(error)[:300])
+                logger().warning("cannot start yet", reason=reason, error=headline(error))
                 self._stop_asked.wait(backoff.next_s())
             else:
                 return True

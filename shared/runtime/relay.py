@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from shared import kafka
 from shared.clock import monotonic, system_now
 from shared.db import CONNECT, RELAY_IDLE_SESSION_MS
+from shared.errors import headline
 from shared.logging import logger
 from shared.metrics import (
     OUTBOX_PUBLISH_LATENCY,
@@ -91,7 +92,7 @@ class Relay(threading.Thread):
             try:
                 self._session(backoff)
             except (psycopg.Error, KafkaException) as error:
-                self._log.warning("relay rests", error=str(error)[:500])
+                self._log.warning("relay rests", error=headline(error))
                 if isinstance(error, KafkaException) and _is_fenced(error):
                     OUTBOX_RELAY_FENCED.labels(self._service).inc()
                 self._lead(leads=False)

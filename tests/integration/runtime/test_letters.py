@@ -3,7 +3,7 @@
 import pytest
 
 from shared.codec.codec import Codec
-from shared.dead_letters import DeadLetter, Filter, decide
+from shared.dead_letters import DeadLetter, Decision, Filter, decide
 from shared.errors import Rejected
 from shared.runtime import letters
 from shared.runtime.records import Record, arrive
@@ -37,6 +37,20 @@ def test_services_that_refuse_one_record_have_letters_of_their_own(echo: Echo) -
     assert first == again != other
 
 
+def test_a_refused_value_is_told_without_the_row_it_stood_in(echo: Echo) -> None:
+    """Given values that the database refuses, then each letter names the first cause, shortly."""
+    echo.joined()
+    echo.publish(*(request(f"s{n}", 1, total=2_000_000 * (n % 2)) for n in range(40)))
+    echo.until(lambda: len(echo.held()) == 20)
+    for row in echo.query("SELECT message, stacktrace FROM held_record"):
+        told = row.message + row.stacktrace
+        assert "psycopg.errors.CheckViolation" in told
+        assert len(row.message) < 500
+        assert "Failing row" not in told
+        assert "2000000" not in told
+        assert told.count("which led to") == 1
+
+
 def test_a_conflict_holds_no_key(echo: Echo) -> None:
     """Given a conflict, then no key is held and none is counted: it raises no alert."""
     conflict(echo)
@@ -48,11 +62,12 @@ def test_a_conflict_holds_no_key(echo: Echo) -> None:
 
 
 @pytest.mark.parametrize(("decision", "ends"), [("discard", "discarded"), ("replay", "dead")])
-def test_a_conflict_is_decided_about_all_the_same(echo: Echo, decision: str, ends: str) -> None:
+def test_a_conflict_is_decided_about_all_the_same(
+    echo: Echo, decision: Decision, ends: str
+) -> None:
     """Given a conflict, when it is discarded it is closed; replayed, it is one again."""
     letter = conflict(echo)
-    assert decide(echo.settings, [letter], "discard" if decision == "discard" else "replay",
-                  "tester", "seen") == 1  # fmt: skip
+    assert decide(echo.settings, [letter], decision, "tester", "seen") == 1
     echo.until(lambda: echo.count("held_key") == 0)
     (after,) = echo.letters(Filter(closed=True))
     assert (after.state, after.replay_count) == (ends, int(decision == "replay"))

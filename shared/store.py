@@ -7,7 +7,8 @@ depends on the number of tables, never on the number of records. Nothing here co
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -45,7 +46,13 @@ class Json(UserDefinedType[M], Generic[M]):
     def result_processor(self, dialect: object, coltype: object) -> Callable[[Any], M | None]:
         """JSON text (see `shared.db`) to model."""
         del dialect, coltype
-        return lambda value: None if value is None else self.model.model_validate_json(value)
+        return lambda value: None if value is None else parsed(self.model, value)
+
+
+@lru_cache(maxsize=256)
+def parsed(model: type[M], content: str) -> M:
+    """The frozen model in a JSON column; master data comes back with every batch, parsed once."""
+    return model.model_validate_json(content)
 
 
 class Rows(Generic[R]):
@@ -62,6 +69,8 @@ class Rows(Generic[R]):
         self.row = row
         self.key_columns = tuple(table.primary_key.columns)
         self._names = tuple(field.name for field in fields(row))  # type: ignore[arg-type]
+        self._models = _models(table, self._names)
+        self._key = attrgetter(*(column.name for column in self.key_columns))
         self._select = _select(table, self._names, self.key_columns, lock=lock)
         self._known: dict[Key, R] = {}
         self._missing: set[Key] = set()
@@ -82,7 +91,10 @@ class Rows(Generic[R]):
     def adopt(self, found: Iterable[RowMapping]) -> None:
         """Take in rows that a query of the service's own has read (and locked, if it writes)."""
         for mapping in found:
-            values = {name: self._loaded(name, mapping[name]) for name in self._names}
+            values = {name: mapping[name] for name in self._names}
+            for name, model in self._models:
+                if isinstance(content := values[name], str):
+                    values[name] = parsed(model, content)
             row = self.row(**values)
             key = self.key(row)
             self._known.setdefault(key, row)
@@ -115,7 +127,8 @@ class Rows(Generic[R]):
 
     def key(self, row: R) -> Key:
         """The primary key of `row`."""
-        return tuple(getattr(row, column.name) for column in self.key_columns)
+        key = self._key(row)
+        return key if len(self.key_columns) > 1 else (key,)
 
     def begin(self) -> None:
         """A new record starts: what follows can be undone."""
@@ -148,12 +161,6 @@ class Rows(Generic[R]):
         if done.rowcount != len(rows):
             raise ConcurrentWrite(self.table.name)
 
-    def _loaded(self, name: str, value: Any) -> Any:  # noqa: ANN401 - a column's value
-        kind = self.table.c[name].type
-        if isinstance(kind, Json) and isinstance(value, str):
-            return kind.model.model_validate_json(value)
-        return value
-
 
 class Store:
     """Base of a service's store: owns its `Rows` and the order in which they are written."""
@@ -185,6 +192,13 @@ class Store:
         """Write what the handlers put, in a fixed number of statements."""
         for rows in self._tables:
             rows.flush(self.connection)
+
+
+@cache
+def _models(table: Table, names: tuple[str, ...]) -> tuple[tuple[str, type[BaseModel]], ...]:
+    """The JSON columns among `names`, each with its model."""
+    kinds = ((name, table.c[name].type) for name in names)
+    return tuple((name, kind.model) for name, kind in kinds if isinstance(kind, Json))
 
 
 def column_arrays(table: Table, names: Sequence[str], rows: Sequence[object]) -> dict[str, Any]:

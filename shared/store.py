@@ -147,8 +147,9 @@ class Rows(Generic[R]):
 
     def flush(self, connection: Connection) -> None:
         """Write what was put: one INSERT for the new, one UPDATE for the changed."""
-        fresh = [self._known[key] for key in self._dirty if key not in self._stored]
-        changed = [self._known[key] for key in sorted(self._dirty) if key in self._stored]
+        dirty = sorted(self._dirty)  # whoever inserts the same rows waits instead of deadlocking
+        fresh = [self._known[key] for key in dirty if key not in self._stored]
+        changed = [self._known[key] for key in dirty if key in self._stored]
         if fresh:
             self._write(connection, insert_statement(self.table, self._names), fresh)
         if changed:

@@ -1,9 +1,12 @@
 """Client settings for Kafka, in one place: security from the settings, the rest as tried."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from confluent_kafka import KafkaError
 
+from shared.clock import monotonic
+from shared.logging import logger
 from shared.settings import Settings
 
 # The client names its own conditions with an underscore; they are public all the same.
@@ -15,6 +18,8 @@ FENCED: Final = (
     KafkaError.INVALID_PRODUCER_EPOCH,
 )
 
+SAY_EVERY_S: Final = 10.0
+
 Config = dict[str, Any]
 
 
@@ -25,6 +30,8 @@ def client(settings: Settings) -> Config:
         "security.protocol": settings.kafka_security_protocol,
         "socket.keepalive.enable": True,
         "reconnect.backoff.max.ms": 2000,
+        "log_level": 2,  # it writes past our log, twenty lines a second while a broker is away
+        "error_cb": _now_and_then(),
     }
     optional = {
         "sasl.mechanism": settings.kafka_sasl_mechanism,
@@ -37,6 +44,19 @@ def client(settings: Settings) -> Config:
     if settings.kafka_sasl_password:
         config["sasl.password"] = settings.kafka_sasl_password.get_secret_value()
     return config
+
+
+def _now_and_then() -> Callable[[KafkaError], None]:
+    """Logs what a client says of its connections: of each kind, a line every few seconds."""
+    said_at: dict[int, float] = {}
+
+    def say(error: KafkaError) -> None:
+        now = monotonic()
+        if now - said_at.get(error.code(), -SAY_EVERY_S) >= SAY_EVERY_S:
+            said_at[error.code()] = now
+            logger().warning("kafka", error=error.str())
+
+    return say
 
 
 def consumer(settings: Settings, group: str) -> Config:

@@ -1,5 +1,6 @@
 """Database or broker away: no record is at fault, no process dies, and all goes on after it."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -64,8 +65,14 @@ def survive(
     instances.wait_ready("one")
     assert echo.subjects() == dict.fromkeys(SUBJECTS, "1,2,")
     assert echo.held() == []
+    assert len(logged(instances)) < seconds * 10
     decided = {subject: [1, 2] for subject in SUBJECTS} | {SUBJECTS[0]: [1, *BY_OTHERS, 2]}
     assert decisions(echo) == decided
+
+
+def logged(instances: Instances) -> list[dict[str, str]]:
+    """Its log lines, each an event with keys: the Kafka client's own would not be."""
+    return [json.loads(line) for line in instances.log("one").splitlines()]
 
 
 def is_over(instances: Instances, until_s: float) -> bool:

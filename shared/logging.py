@@ -8,6 +8,9 @@ import structlog
 
 from shared.errors import stack_of
 
+# Until `configure`, as in a command: lines for people, and never among what a command prints.
+structlog.configure(logger_factory=lambda *_: structlog.WriteLogger(sys.stderr))
+
 
 def configure(service: str, level: str) -> None:
     """Set up logging for this process; every line carries the service's name."""

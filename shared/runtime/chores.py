@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from shared import held, metrics, outbox
 from shared.clock import Clock, monotonic
 from shared.codec.codec import Codec
+from shared.retry import LIMITS, transient_reason
 from shared.runtime import gauges
 from shared.runtime.assignment import Assignment
 from shared.runtime.attempts import Attempts
@@ -81,7 +82,13 @@ class Chores:
         return bool(due)
 
     def _take_up_held(self) -> bool:
-        outcome, more = self._transact(self._held.run)
+        try:
+            outcome, more = self._transact(self._held.run)
+        except Exception as error:
+            if transient_reason(error) in LIMITS:
+                self._held.narrow(error)
+            raise
+        self._held.widen()
         self._attempts.settle((*outcome.dead, *outcome.applied))
         count_replayed(self._spec.name, outcome)
         return more or bool(outcome.facts)

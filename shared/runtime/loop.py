@@ -107,6 +107,8 @@ class ConsumerLoop:
                 self._count_all(error)
             elif reason is None:
                 raise
+            elif reason in LIMITS:
+                self._backoff.reset()  # whoever takes up held records takes fewer now
             self._retry_later(reason or "handler", error)
         else:
             if was_done and not self.database_ok:

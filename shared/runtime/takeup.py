@@ -10,7 +10,7 @@ from shared.clock import Clock
 from shared.codec.codec import Codec
 from shared.held import Lane, Queued
 from shared.runtime import faults
-from shared.runtime.attempts import Attempts
+from shared.runtime.attempts import Attempts, Place
 from shared.runtime.batch import Batch
 from shared.runtime.faults import Point
 from shared.runtime.outcome import Outcome
@@ -22,24 +22,43 @@ LANES_MAX = 200
 RECORDS_PER_LANE_MAX = 50
 
 
-@dataclass(frozen=True)
+@dataclass
 class TakeUp:
-    """Works off the ready lanes of a service, each in its order."""
+    """Works off the ready lanes of a service, each in its order, in portions that may shrink."""
 
     spec: ServiceSpec
     settings: Settings
     codec: Codec
     clock: Clock
     attempts: Attempts
+    lanes_max: int = LANES_MAX
+    records_max: int = RECORDS_PER_LANE_MAX
+    in_hand: Place | None = None
+
+    def narrow(self, cause: Exception) -> None:
+        """A portion took too long: take half of it, and blame the record that is left alone."""
+        if self.lanes_max > 1:
+            self.lanes_max //= 2
+        elif self.records_max > 1:
+            self.records_max //= 2
+        elif self.in_hand is not None:
+            self.attempts.count(self.in_hand, cause)
+
+    def widen(self) -> None:
+        """A portion went well: take twice as much."""
+        self.records_max = min(RECORDS_PER_LANE_MAX, self.records_max * 2)
+        self.lanes_max = min(LANES_MAX, self.lanes_max * 2)
 
     def run(self, connection: Connection) -> tuple[Outcome, bool]:
         """One portion, in the caller's transaction: what became of it, and is more ready."""
-        lanes = held.claim(connection, LANES_MAX)
+        self.in_hand = None
+        lanes = held.claim(connection, self.lanes_max)
         if not lanes:
             return Outcome(), False
-        rows = held.queue(connection, lanes, RECORDS_PER_LANE_MAX, self.clock.now())
+        rows = held.queue(connection, lanes, self.records_max, self.clock.now())
         discarded, taken, stuck = _sort(rows)
         held.settle(connection, dict.fromkeys(discarded, "discarded"))
+        self.in_hand = taken[0].record.place if taken else None
         batch = Batch(
             self.spec,
             self.settings,
@@ -52,7 +71,7 @@ class TakeUp:
         held.hold(connection, stuck - outcome.blocked.keys())
         held.release(connection, lanes)
         faults.reach(Point.TAKEN_UP)
-        more = len(lanes) == LANES_MAX or len(rows) > RECORDS_PER_LANE_MAX
+        more = len(lanes) == self.lanes_max or len(rows) > self.records_max
         return outcome, more or bool(outcome.woken)
 
     def _arrival(self, queued: Queued) -> Arrival:

@@ -14,11 +14,12 @@ from shared.clock import monotonic
 from shared.dead_letters import Filter, mend
 from shared.events.base import Event
 from shared.events.billing import ReviewRequested
+from shared.runtime import takeup
 from shared.settings import Settings
 from shared.topology import BY_NAME
 from tests.integration.runtime.bench import Echo, metric
 from tests.integration.runtime.conftest import MakeEcho
-from tests.integration.runtime.echo import DECIDED, REQUESTED, EchoStore, request
+from tests.integration.runtime.echo import DECIDED, REQUESTED, EchoStore, policy, request
 
 RECORDS = 500
 COPIES = f"{REQUESTED}.approver.dlq"
@@ -157,6 +158,31 @@ def test_a_record_that_takes_the_transaction_over_its_limit_is_found_and_kept(
     assert (bytes(row.key), row.attempts) == (b"DE01/s2", 3)
     assert set(echo.subjects().values()) == {"1,"}
     echo.until(lambda: len(echo.published(DECIDED)) == 7)
+
+
+def test_a_held_record_that_takes_too_long_is_given_up_too(
+    make_echo: MakeEcho, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one of many waiting records that is too slow when its fact has come, then just it."""
+    prefetch = EchoStore.prefetch
+
+    def slow(store: EchoStore, events: Sequence[Event]) -> None:
+        prefetch(store, events)
+        subjects = [e.subject_id for e in events if isinstance(e, ReviewRequested)]
+        if "s3" in subjects and store.policies.get("p"):
+            _in_the_database(store)
+
+    monkeypatch.setattr(EchoStore, "prefetch", slow)
+    monkeypatch.setattr(takeup, "LANES_MAX", 8)
+    monkeypatch.setattr(takeup, "RECORDS_PER_LANE_MAX", 2)
+    echo = make_echo(transaction_limit_s=0.3).joined()
+    echo.publish(*(request(f"s{n}", version, "wait:p") for version in (1, 2) for n in range(6)))
+    echo.until(lambda: len(echo.held()) == 12)
+    echo.publish(policy("p"))
+    echo.until(lambda: ("dead", "handler-timeout") in echo.held() and len(echo.held()) == 2)
+    (letter,) = echo.letters(Filter())
+    assert (letter.key, letter.behind) == ("DE01/s3", 1)
+    assert echo.subjects() == {f"s{n}": "1,2," for n in range(6) if n != 3}
 
 
 def test_handlers_that_hang_are_given_up_one_after_the_other(make_echo: MakeEcho) -> None:

@@ -49,7 +49,7 @@ class Json(UserDefinedType[M], Generic[M]):
         return lambda value: None if value is None else parsed(self.model, value)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def parsed(model: type[M], content: str) -> M:
     """The frozen model in a JSON column; master data comes back with every batch, parsed once."""
     return model.model_validate_json(content)

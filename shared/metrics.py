@@ -124,7 +124,6 @@ JOB_TO_INVOICE = _histogram(
     "job_completed_to_invoice_seconds", "From completion of a job to its invoice.",
     buckets=(1.0, 5.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, 259200.0, 604800.0),
 )  # fmt: skip
-JOBS_EXTRACTED = _counter("jobs_total", "Completed jobs by what became of them.", "outcome")
 JOBS_PRICED = _counter("jobs_priced_total", "Prices by billing path.", "path")
 INVOICES_ISSUED = _counter("invoices_issued_total", "Invoices by billing path.", "path")
 VARIANCE_RATIO = _histogram(
@@ -135,7 +134,9 @@ OPEN_AMOUNT = _gauge("open_amount", "Receivables not yet settled.", "currency")
 OVERDUE_AMOUNT = _gauge("overdue_amount", "Receivables past their due date.", "currency")
 LEDGER_IMBALANCE = _gauge("ledger_imbalance", "Debits minus credits: must be 0.", "currency")
 DOCUMENTS = _counter("documents_total", "Documents by what became of rendering them.", "outcome")
-JOBS_UNBILLED = _gauge("jobs_unbilled", "Priced jobs without an invoice.", "state")
+JOBS_UNBILLED = _gauge(
+    "jobs_unbilled", "Completed jobs without an invoice, where they stand.", "state"
+)
 DELIVERIES = _counter(
     "deliveries_total", "Deliveries by channel and outcome.", "channel", "outcome"
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Final
 
 from services.metrics_extractor.domain.checks import check_completed, check_decision, check_report
 from services.metrics_extractor.domain.costs import CostTable
@@ -30,7 +31,9 @@ from shared.events.production import (
     UsageReported,
 )
 from shared.ids import record_key
+from shared.metrics import JOBS_UNBILLED
 
+SERVICE_NAME: Final = "metrics_extractor"
 Costs = Callable[[MetricsStore, str, date], CostTable | None]
 
 
@@ -85,6 +88,15 @@ def on_quality_decided(
 def on_job_completed(event: JobCompleted, store: MetricsStore, now: datetime) -> Iterable[Event]:
     """Take a job, or a newer revision of it, and extract it if it is released."""
     return _complete(event, store, now, _known_costs)
+
+
+def show_figures(store: MetricsStore, now: datetime) -> Iterable[Event]:
+    """The tick: how many completed jobs stand where without being extracted, as a metric."""
+    del now
+    JOBS_UNBILLED.clear()
+    for state, jobs in store.unbilled().items():
+        JOBS_UNBILLED.labels(SERVICE_NAME, state).set(jobs)
+    return ()
 
 
 def give_up(event: Fact, store: MetricsStore, now: datetime, wait: WaitFor) -> Iterable[Event]:

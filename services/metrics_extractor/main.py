@@ -9,7 +9,7 @@ from services.metrics_extractor.store.tables import JOB, METADATA
 from shared.events.masterdata import CostRate, LegalEntity
 from shared.events.production import JobCompleted, QualityDecided, UsageReported
 from shared.ids import record_key
-from shared.runtime.service import Fact, ServiceSpec
+from shared.runtime.service import Fact, ServiceSpec, Tick
 
 
 def _entity(event: LegalEntity) -> Iterable[Fact]:
@@ -21,7 +21,7 @@ def _rates(event: CostRate) -> Iterable[Fact]:
 
 
 SERVICE: Final = ServiceSpec(
-    name="metrics_extractor",
+    name=handler.SERVICE_NAME,
     metadata=METADATA,
     store=MetricsStore,
     handlers={
@@ -37,5 +37,6 @@ SERVICE: Final = ServiceSpec(
         QualityDecided: handler.give_up,
         JobCompleted: handler.give_up,
     },
+    ticks=(Tick("figures", handler.show_figures, every_s=15.0),),
     grants={table.name: "SELECT, INSERT" for table in METADATA.sorted_tables if table is not JOB},
 )

@@ -59,6 +59,11 @@ _MASTERDATA = text("""
 """)
 """All versions of some entities and of their cost rates; the lines only where they may hold."""
 
+_UNBILLED = text(
+    "SELECT state, count(*) AS jobs FROM job WHERE state <> 'extracted' AND revision IS NOT NULL"
+    " GROUP BY state"
+)
+
 R = TypeVar("R")
 JobKey = tuple[str, str]
 Fact = UsageReported | QualityDecided | JobCompleted
@@ -82,6 +87,10 @@ class MetricsStore(Store):
         self._cost_tables: dict[Key, CostTable] = {}
         self._reports: dict[JobKey, dict[Key, None]] = defaultdict(dict)
         self._decisions: dict[JobKey, dict[Key, None]] = defaultdict(dict)
+
+    def unbilled(self) -> dict[str, int]:
+        """How many completed jobs stand in which state without having been extracted."""
+        return {row.state: row.jobs for row in self.connection.execute(_UNBILLED)}
 
     def prefetch(self, events: Sequence[Event]) -> None:
         """The jobs first, locked; then what stands under those that may be decided now."""

@@ -14,6 +14,7 @@ from services.metrics_extractor.store.tables import JOB, METADATA
 from shared.errors import ConcurrentWrite, Rejected, WaitFor
 from shared.events.base import Event
 from shared.events.production import EndStatus, JobCompleted, MetricsExtracted, Quality
+from shared.metrics import JOBS_UNBILLED
 from shared.runtime.service import Fact
 from shared.testing import ServiceHarness
 from tests.unit.metrics_extractor.builders import JOB as JOB_ID
@@ -311,3 +312,20 @@ def test_costs_are_those_in_force_on_the_day_of_completion(shop: ServiceHarness)
 def test_master_data_of_the_same_batch_is_known_to_its_jobs(empty: ServiceHarness) -> None:
     event = only(empty.apply(*MASTERDATA, job(resources=(PAPER,))))
     assert event.actual_cost == Decimal("317.20")
+
+
+def test_completed_jobs_that_are_not_extracted_are_counted_by_state(shop: ServiceHarness) -> None:
+    """Whoever looks for jobs that were never invoiced finds those that never got to a price."""
+    waiting = job(job_id="J-2", quality=Quality.UNKNOWN)
+    shop.apply(job(job_id="J-1"), waiting, job(job_id="J-3", quality=Quality.FAILED))
+    shop.apply(report(job_id="J-4"))
+    shop.tick("figures")
+    shown = {
+        (sample.labels["service"], sample.labels["state"]): sample.value
+        for family in JOBS_UNBILLED.collect()
+        for sample in family.samples
+    }
+    assert shown == {
+        ("metrics_extractor", "waiting_quality"): 1,
+        ("metrics_extractor", "not_billable"): 1,
+    }

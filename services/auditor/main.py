@@ -22,7 +22,7 @@ from services.auditor.domain.report import Report, judged, outcomes_of, turnover
 from services.auditor.domain.status import Status, assess, has_moved
 from services.auditor.gateway.documents import mail_copies, pdf_texts, stored_documents
 from services.auditor.gateway.offsets import read_ends
-from services.auditor.gateway.topics import read_topics, whole_values
+from services.auditor.gateway.topics import read_topics, whole_corrections, whole_values
 from services.auditor.store import progress
 from services.auditor.store.books import Snapshot
 from shared import db
@@ -112,7 +112,7 @@ def verify(settings: Settings, *, pdfs: int | None = PDFS_MAX) -> Report:
     sample = spread(sorted(tables.documents), len(tables.documents) if pdfs is None else pdfs)
     by_digest = {tables.documents[key]: key for key in sample}
     evidence = Evidence(tables.applied)
-    for seen in read_topics(settings, wanted()):
+    for seen in read_topics(settings, wanted(), tables.corrected):
         evidence.take(seen)
     stored = (said.sha256 for said in evidence.rendered.values())
     texts = pdf_texts(settings.documents_dir, by_digest)
@@ -120,6 +120,7 @@ def verify(settings: Settings, *, pdfs: int | None = PDFS_MAX) -> Report:
         stored=stored_documents(settings.documents_dir, stored),
         copies=mail_copies(settings.data_dir / "mail"),
         contents=dict(whole_values(settings, evidence.records.places_that_differ())),
+        corrected=whole_corrections(settings, tables.corrected),
         texts={by_digest[digest].invoice: text for digest, text in texts},
     )
     is_settled = is_settled and status(settings).is_settled
@@ -160,6 +161,7 @@ def _tables(settings: Settings) -> Tables:
             journal.take(entry)
         return Tables(
             applied=Applied(snapshot.inbox(names), snapshot.held(names)),
+            corrected=snapshot.corrected(names),
             jobs=JobTables(snapshot.accepted(), snapshot.extractions(), snapshot.billing_states()),
             invoices=snapshot.invoices(),
             line_sums=snapshot.line_sums(),

@@ -22,10 +22,12 @@ from services.auditor.domain.records import Records
 class Tables:
     """What the services' tables say; the journal was walked while it was read.
 
-    `outbox_ms`: when the oldest record was written that a service has still to publish.
+    `outbox_ms`: when the oldest record was written that a service has still to publish;
+    `corrected`: by place and service the values that were applied in place of a record's own.
     """
 
     applied: Applied
+    corrected: Mapping[Place, Mapping[str, bytes]]
     jobs: jobs.Tables
     invoices: Mapping[InvoiceKey, tuple[object, ...]]
     line_sums: Mapping[InvoiceKey, Decimal]
@@ -46,7 +48,7 @@ class Tables:
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """What lies on disk, and what records say in full that were sent twice and differ.
+    """What lies on disk, and what records say in full that were sent twice or mended.
 
     `copies` is None where there is no mail sink.
     """
@@ -55,6 +57,7 @@ class Files:
     texts: Mapping[InvoiceKey, str]
     copies: Mapping[str, Mails] | None
     contents: Mapping[Place, Any]
+    corrected: Mapping[Place, Mapping[str, Any]]
 
 
 def audit(evidence: Evidence, tables: Tables, files: Files) -> Iterator[Checked]:
@@ -75,7 +78,9 @@ def audit(evidence: Evidence, tables: Tables, files: Files) -> Iterator[Checked]
 def _records(records: Records, files: Files) -> Iterator[Checked]:
     yield check(records.unreadable_records_are_dead_letters, records.unreadable)
     yield check(records.every_record_has_its_effect, records.owed)
-    yield check(records.repeats_say_the_same, records.repeats, files.contents)
+    contents, corrected = files.contents, files.corrected
+    yield check(records.repeats_say_the_same, records.repeats, contents, corrected)
+    yield check(records.mended_records_say_the_same, records.mended, contents, corrected)
 
 
 def _jobs(evidence: Evidence, tables: Tables) -> Iterator[Checked]:

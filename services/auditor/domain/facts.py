@@ -49,7 +49,8 @@ class InvoiceKey(NamedTuple):
 class Seen:
     """One record of a topic. `problem` says why it is no event; then there are no `fields`.
 
-    `digest` is equal for equal bytes, `at_ms` when the broker took it.
+    `digest` is equal for equal bytes, `at_ms` when the broker took it. `mended_by`: services that
+    applied other bytes in its place; what the first of them applied is what it says here.
     """
 
     topic: str
@@ -60,6 +61,7 @@ class Seen:
     digest: bytes
     fields: Fields
     problem: str | None = None
+    mended_by: tuple[str, ...] = ()
 
     @property
     def place(self) -> tuple[str, int, int]:

@@ -27,6 +27,7 @@ class Records:
         self.read = 0
         self.owed = 0
         self._without_effect: dict[tuple[str, UUID], tuple[Place, int]] = {}
+        self.mended: list[Seen] = []
 
     def take(self, seen: Seen) -> bool:
         """Note a record; False where it says nothing new: unreadable, or said before."""
@@ -34,6 +35,8 @@ class Records:
         if seen.message_id is None:
             self.unreadable.append(seen)
             return False
+        if seen.mended_by:
+            self.mended.append(seen)
         first = self._first.setdefault(seen.message_id, (seen.digest, *seen.place))
         if first[1:] != seen.place:
             self.repeats += 1
@@ -49,7 +52,8 @@ class Records:
     def places_that_differ(self) -> list[Place]:
         """The records to be read in full, in order to say whether they differ in content."""
         pairs = ((first, other.place) for first, other in self.differing)
-        return sorted({place for pair in pairs for place in pair})
+        places = {place for pair in pairs for place in pair}
+        return sorted(places | {one.place for one in self.mended if any(self._as_it_stands(one))})
 
     def unreadable_records_are_dead_letters(self) -> Iterator[Finding]:
         """What is no event of its topic is a dead letter of each of its consumers."""
@@ -76,15 +80,18 @@ class Records:
                     cause_ms=at_ms,
                 )
 
-    def repeats_say_the_same(self, contents: Mapping[Place, Any]) -> Iterator[Finding]:
+    def repeats_say_the_same(
+        self, contents: Mapping[Place, Any], corrected: Mapping[Place, Mapping[str, Any]]
+    ) -> Iterator[Finding]:
         """A record sent again says the same; what does not is a dead letter of each consumer.
 
-        `contents` are the whole values of `places_that_differ`. A service of ours never differs.
+        `contents` are the whole values of `places_that_differ`, `corrected` by place and service
+        those that were applied in place of them. A service of ours never differs.
         """
         built = {service.name for service in consumers()}
         for first, again in self.differing:
             other = again.place
-            if contents[first] == contents[other]:
+            if contents[other] in (contents[first], *corrected.get(first, {}).values()):
                 continue
             topic = BY_NAME[first[0]]
             if built.intersection(topic.producers):
@@ -102,6 +109,35 @@ class Records:
                         f"{reader}.held_record, message id {again.message_id}",
                         cause_ms=again.at_ms,
                     )
+
+    def mended_records_say_the_same(
+        self,
+        contents: Mapping[Place, Any],
+        corrected: Mapping[Place, Mapping[str, Any]],
+    ) -> Iterator[Finding]:
+        """What was mended has one content, for every service that applied the record."""
+        for seen in self.mended:
+            said: dict[str, Any] = dict(corrected[seen.place])
+            said |= dict.fromkeys(self._as_it_stands(seen), contents.get(seen.place))
+            (first, content), *others = said.items()
+            for reader, other in others:
+                if other != content:
+                    fields = [name for name in content if content[name] != (other or {}).get(name)]
+                    yield Finding(
+                        f"{reader}: {_name(seen.place)}",
+                        f"mended as in {first}",
+                        f"other {', '.join(fields) or 'content'}",
+                        f"colophon dlq list --all --service {reader} --topic {seen.topic}",
+                    )
+
+    def _as_it_stands(self, seen: Seen) -> Iterator[str]:
+        """Who applied a mended record as the topic has it."""
+        for reader in self._readers[seen.topic]:
+            held = self._applied.held_at(reader, seen.place)
+            is_own = held is None or held.state == "replayed"
+            is_applied = self._applied.has(reader, seen.topic, seen.identity)
+            if is_own and is_applied and reader not in seen.mended_by:
+                yield reader
 
 
 def _name(place: Place) -> str:

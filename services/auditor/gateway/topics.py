@@ -8,6 +8,7 @@ from urllib.parse import quote
 from confluent_kafka import OFFSET_BEGINNING, Message
 
 from services.auditor.domain.facts import Fields, Seen
+from services.auditor.domain.held import Place
 from services.auditor.gateway.avro import Decoder, Unreadable
 from shared import reading
 from shared.codec.registry import registry_from
@@ -15,17 +16,23 @@ from shared.ids import cause_id
 from shared.settings import Settings
 from shared.topology import BY_NAME, Topic
 
+Corrected = Mapping[Place, Mapping[str, bytes]]
+"""By place and service the values that were applied in place of a record's own."""
 
-def read_topics(settings: Settings, wanted: Mapping[str, Fields]) -> Iterator[Seen]:
+
+def read_topics(
+    settings: Settings, wanted: Mapping[str, Fields], corrected: Corrected
+) -> Iterator[Seen]:
     """Every committed record that the topics of `wanted` hold now; each partition in order.
 
-    A topic that does not exist has none. Raises `Transient` when the broker does not answer.
+    Of a corrected record the value that was applied. A topic that does not exist has none. Raises
+    `Transient` when the broker does not answer.
     """
     decoder = Decoder(wanted, registry_from(settings))
     with reading.reader(settings) as consumer:
         starts = dict.fromkeys(reading.partitions(consumer, wanted), OFFSET_BEGINNING)
         for message in reading.read_on(consumer, starts):
-            yield seen(decoder, message)
+            yield seen(decoder, message, corrected)
 
 
 def whole_values(
@@ -36,17 +43,25 @@ def whole_values(
     with reading.reader(settings) as consumer:
         for topic, partition, offset in places:
             message = next(reading.read_on(consumer, {(topic, partition): offset}))
-            place = topic, partition, offset
-            try:
-                yield place, decoder.whole(topic, _bytes(message.value()) or b"")
-            except Unreadable:
-                yield place, None
+            value = _bytes(message.value()) or b""
+            yield (topic, partition, offset), _whole(decoder, topic, value)
 
 
-def seen(decoder: Decoder, message: Message) -> Seen:
-    """One record as the checks see it."""
+def whole_corrections(settings: Settings, corrected: Corrected) -> dict[Place, dict[str, Any]]:
+    """All fields of the corrected values; None where a value is unreadable."""
+    decoder = Decoder({}, registry_from(settings))
+    return {
+        place: {service: _whole(decoder, place[0], value) for service, value in values.items()}
+        for place, values in corrected.items()
+    }
+
+
+def seen(decoder: Decoder, message: Message, corrected: Corrected) -> Seen:
+    """One record as the checks see it: what was applied in its place, if anything was."""
     topic = BY_NAME[str(message.topic())]
-    key, value = _bytes(message.key()), _bytes(message.value())
+    partition, offset = message.partition() or 0, message.offset() or 0
+    instead = corrected.get((topic.name, partition, offset), {})
+    key, value = _bytes(message.key()), next(iter(instead.values()), _bytes(message.value()))
     fields: Fields = {}
     problem, identity = None, None
     if value is None and topic.tombstones and key:
@@ -61,14 +76,22 @@ def seen(decoder: Decoder, message: Message) -> Seen:
             problem = str(error)
     return Seen(
         topic=topic.name,
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
+        partition=partition,
+        offset=offset,
         at_ms=message.timestamp()[1],
         message_id=None if problem else identity,
         digest=blake2b(value or b"", digest_size=12).digest(),
         fields=fields,
         problem=problem,
+        mended_by=tuple(instead),
     )
+
+
+def _whole(decoder: Decoder, topic: str, value: bytes) -> Any:  # noqa: ANN401 -- fields by name
+    try:
+        return decoder.whole(topic, value)
+    except Unreadable:
+        return None
 
 
 def _key_of(topic: Topic, fields: Fields) -> bytes:

@@ -15,7 +15,7 @@ from services.auditor.domain.books import Entry, entries_of
 from services.auditor.domain.deliveries import Delivery, DocumentKey
 from services.auditor.domain.dunning import Stage
 from services.auditor.domain.facts import InvoiceKey, JobKey, Tax
-from services.auditor.domain.held import Held
+from services.auditor.domain.held import Held, Place
 from services.auditor.domain.jobs import Extraction
 from services.auditor.domain.numbers import Series
 from services.auditor.domain.postings import Application, OpenItem, Posted, Settled
@@ -26,6 +26,10 @@ _HELD: Final = (
     "SELECT topic, partition, position, state,"
     " coalesce(code, fact_kind || ' ' || fact_key, ''), message_id, message,"
     " extract(epoch FROM now() - held_at)::float8 FROM {}.held_record ORDER BY id"
+)
+_MENDED: Final = (
+    "SELECT topic, partition, position, mended_value FROM {}.held_record"
+    " WHERE state = 'replayed' AND mended_value IS NOT NULL ORDER BY id"
 )
 _OUTBOX: Final = (
     "SELECT floor(extract(epoch FROM min(created_at)) * 1000)::bigint FROM {}.outbox"
@@ -108,6 +112,14 @@ class Snapshot:
             for service in services
             for row in self._rows(_HELD.format(service), service, "held_record")
         ]
+
+    def corrected(self, services: Iterable[str]) -> Mapping[Place, Mapping[str, bytes]]:
+        """By place and service the values that were applied in place of a record's own."""
+        found: defaultdict[Place, dict[str, bytes]] = defaultdict(dict)
+        for service in services:
+            for row in self._rows(_MENDED.format(service), service, "held_record"):
+                found[row[0], row[1], row[2]][service] = row[3]
+        return found
 
     def outbox_ms(self, services: Iterable[str]) -> Mapping[str, int]:
         """When the oldest record was written that each service has still to publish."""

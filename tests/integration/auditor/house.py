@@ -12,7 +12,7 @@ from services.auditor.gateway.offsets import read_ends
 from services.simulator.main import logos
 from shared import db, inbox
 from shared.clock import OffsetClock
-from shared.codec.codec import fingerprint
+from shared.codec.codec import Codec, fingerprint
 from shared.documents import DocumentStore
 from shared.events.base import Event
 from shared.identity import message_id, topic_of
@@ -20,7 +20,7 @@ from shared.inbox import Applied
 from shared.producer import publish
 from shared.runtime.service import ServiceSpec
 from shared.settings import Settings
-from shared.testing import ServiceHarness
+from shared.testing import ServiceHarness, read_topic
 from shared.topology import consumed_by
 
 PORTION = 40
@@ -87,6 +87,29 @@ class House:
                     topic=place.topic,
                     number=place.partition,
                     end=end,
+                )
+
+    def mend(self, broken: Event, mended: Event) -> None:
+        """Publish `broken`, which every service refuses, and replay it with `mended` instead."""
+        publish(self.settings, [broken], "test")
+        topic, value = topic_of(broken), Codec().encode(broken)
+        records = read_topic(self.settings, topic.name)
+        (place,) = [(r.partition(), r.offset()) for r in records if r.value() == value]
+        for service in self._services:
+            if type(mended) in service.spec.handlers:
+                self.run(self._feed(service, [mended]))
+                self.execute(
+                    "INSERT INTO held_record (topic, lane, state, partition, position,"
+                    " timestamp_ms, value, headers, message_id, code, mended_value)"
+                    " VALUES (:topic, '', 'replayed', :partition, :position, 0, :value, '[]',"
+                    " :message_id, 'currency-mismatch', :mended)",
+                    service=service.spec.name,
+                    topic=topic.name,
+                    partition=place[0],
+                    position=place[1],
+                    value=value,
+                    message_id=message_id(topic, broken),
+                    mended=Codec().encode(mended),
                 )
 
     def execute(self, sql: str, service: str = "ledger_writer", **values: object) -> int:

@@ -16,6 +16,7 @@ from services.auditor.main import status, status_command, verify, verify_command
 from services.simulator.main import master_data, special_cases, starting_for, stories_of
 from services.simulator.scene import Story
 from shared.clock import local_date, system_now
+from shared.codec.codec import Codec
 from shared.events.payments import PaymentApplied
 from shared.events.production import JobCompleted
 from shared.local.hours import working_hour
@@ -84,6 +85,7 @@ def test_books_that_were_kept_well_are_sound(work: Work) -> None:
     assert idle == {
         "unreadable records are dead letters",
         "repeats say the same",
+        "mended records say the same",
         "every record can be published",
         "held records",
     }
@@ -275,6 +277,25 @@ def test_the_commands_print_and_their_exit_codes_tell(work: Work) -> None:
     assert run(app, ["status"]).exit_code == 1
     assert run(app, ["verify", "--pdf", "0"]).exit_code == 1
     work.house.execute(mend)
+
+
+def test_mended_records_are_judged_by_what_was_applied(work: Work) -> None:
+    # Given a payment in a currency that is not the invoice's, mended for every service
+    payment = _payment(work.house).model_copy(update={"payment_id": "PAY-2"})
+    broken = payment.model_copy(update={"currency": "USD"})
+    work.house.mend(broken, payment)
+    work.house.settle()
+    # When the books are verified, then they are sound: they hold what was applied
+    report = verify(work.house.settings, pdfs=0)
+    assert [(f.subject, f.expected, f.found) for f in report.errors] == []
+    assert {c.rule: c.looked_at for c in report.checks}["mended records say the same"] == 1
+    # When one service was given another amount, then that is found
+    other = Codec().encode(payment.model_copy(update={"amount": Decimal(2)}))
+    swap = "UPDATE held_record SET mended_value = :value WHERE mended_value IS NOT NULL"
+    work.house.execute(swap, service="dunning_scheduler", value=other)
+    report = verify(work.house.settings, pdfs=0)
+    work.house.execute(swap, service="dunning_scheduler", value=Codec().encode(payment))
+    assert [f.found for f in report.errors] == ["other amount"]
 
 
 # ---------------------------------------------------------------- status

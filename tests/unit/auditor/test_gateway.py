@@ -65,9 +65,19 @@ class FakeRegistry(HttpRegistry):
         return self._numbers[schema.fingerprint]
 
 
-def read(key: bytes | None, value: bytes | None, topic: Topic = INVOICES) -> Any:  # noqa: ANN401 -- any field
+def read(key: bytes | None, value: bytes | None, topic: Topic = INVOICES, **mended: bytes) -> Any:  # noqa: ANN401 -- any field
     message: Any = FakeMessage(topic, key, value)
-    return seen(Decoder(wanted(), None), message)
+    return seen(Decoder(wanted(), None), message, {(topic.name, 3, 14): mended})
+
+
+def test_a_mended_record_says_what_was_applied_in_its_place() -> None:
+    """Given broken bytes and the value that two services applied instead, then that is read."""
+    key = key_of(INVOICES, ISSUED).encode()
+    assert read(key, b"broken").problem is not None
+    found = read(key, b"broken", ledger_writer=VALUE, notifier=b"other")
+    assert found.problem is None
+    assert found.fields == read(key, VALUE).fields
+    assert found.mended_by == ("ledger_writer", "notifier")
 
 
 def examples() -> list[Any]:

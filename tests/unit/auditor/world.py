@@ -206,6 +206,7 @@ class World:
     held: list[Held] = field(default_factory=list)
     unapplied: set[tuple[str, UUID]] = field(default_factory=set)
     raw: list[Seen] = field(default_factory=list)
+    applied: set[tuple[str, str, UUID]] = field(default_factory=set)
 
     def replace(self, old: type[Event], new: Event | None, place: int = 0) -> None:
         """Put `new` in the place of the event of the class `old`, or nothing."""
@@ -226,8 +227,8 @@ class World:
         for entry in self.journal:
             journal.take(entry)
         jobs = JobTables(**self.jobs)
-        tables = Tables(applied=applied, jobs=jobs, journal=journal, **self.tables)
-        return list(audit(evidence, tables, Files(**self.files)))
+        tables = Tables(applied=applied, jobs=jobs, journal=journal, corrected={}, **self.tables)
+        return list(audit(evidence, tables, Files(**{"corrected": {}, **self.files})))
 
     def broken(self) -> dict[str, str]:
         """The rules that do not hold, and their first finding's subject."""
@@ -245,6 +246,8 @@ class World:
             for reader in built.intersection(topic.consumers):
                 if (reader, identity) not in self.unapplied:
                     found[reader, topic.name].add(identity)
+        for reader, name, identity in self.applied:
+            found[reader, name].add(identity)
         return {place: frozenset(ids) for place, ids in found.items()}
 
 

@@ -1,42 +1,50 @@
-"""Dead letters for people: find them, look at one, decide about them.
+"""Dead letters for people: find them, and decide about them.
 
 A decision only marks rows, under the operator's role, with who and why; the service takes the
 record up in its own loop, in its key's order. Deciding twice is deciding once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Literal
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from threading import Event as Waiter
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from shared import db
+from shared.clock import monotonic
 from shared.codec.codec import Codec
+from shared.codec.registry import registry_from
 from shared.db import OPERATOR
-from shared.errors import Invalid, Rejected
+from shared.errors import ConfigurationError, Invalid
 from shared.events.base import Event
-from shared.identity import key_of, topic_of
+from shared.identity import key_of, message_id, topic_of
 from shared.settings import Settings
 from shared.topology import BY_NAME, consumers
 
 Decision = Literal["replay", "discard"]
+PER_S: Final = 200
+"""So many dead letters are marked in a second unless told otherwise."""
 
-_PERSONAL: Final = ("masterdata.contact.", "masterdata.customer.")
+_PORTION_MAX: Final = 500
 _LIST = text(
-    "SELECT dead_letter_id, topic, partition, position, key, state, stage, code, message, attempts,"
-    " first_failed_at, failed_at, replay_count, decision,"
+    "SELECT dead_letter_id AS id, topic, partition, position AS offset, key, message_id, state,"
+    " stage, code, message, attempts, first_failed_at, failed_at, replay_count, decision,"
+    " decided_by, decided_at, decision_reason,"
     " (SELECT count(*) FROM held_record b WHERE b.topic = r.topic AND b.lane = r.lane"
     " AND b.state = 'parked') AS behind"
     " FROM held_record r WHERE dead_letter_id IS NOT NULL AND state = ANY(:states)"
     " AND (CAST(:topic AS text) IS NULL OR topic = :topic)"
     " AND (CAST(:code AS text) IS NULL OR code = :code)"
-    " AND (CAST(:key AS bytea) IS NULL OR key = :key) ORDER BY id LIMIT :limit"
-)
-_SHOW = text(
-    "SELECT key, value, mended_value, headers, stacktrace, decision, decided_by, decided_at,"
-    " decision_reason, topic FROM held_record WHERE dead_letter_id = :id"
+    " AND (CAST(:key AS bytea) IS NULL OR key = :key)"
+    " AND (CAST(:ids AS uuid[]) IS NULL OR dead_letter_id = ANY(:ids))"
+    " AND (CAST(:older_than AS interval) IS NULL OR failed_at < now() - :older_than)"
+    " AND (CAST(:newer_than AS interval) IS NULL OR failed_at > now() - :newer_than)"
+    " ORDER BY r.id"
 )
 _READY = text(
     "INSERT INTO held_key (topic, lane, ready) SELECT DISTINCT topic, lane, true FROM held_record"
@@ -52,9 +60,13 @@ _OPEN: Final = ("dead",)
 _EVERY: Final = ("dead", "replayed", "discarded", "superseded")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """One dead letter; `behind` counts the records of its key that queue behind it."""
+    """One dead letter of one service; `behind` counts the records of its key that queue behind it.
+
+    `message_id` is None where the record does not say whose fact it is. Who decided last stays on
+    record, also after a replay that failed again.
+    """
 
     id: UUID
     service: str
@@ -62,6 +74,7 @@ class DeadLetter:
     partition: int
     offset: int
     key: str
+    message_id: UUID | None
     state: str
     stage: str
     code: str
@@ -70,100 +83,47 @@ class DeadLetter:
     first_failed_at: datetime
     failed_at: datetime
     replay_count: int
-    decision: str | None
     behind: int
+    decision: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
 
-
-@dataclass(frozen=True)
-class Content:
-    """What a dead letter holds: the decoded value where it decodes, else its bytes in hex."""
-
-    value: str
-    mended: str | None
-    headers: str
-    stacktrace: str | None
-    history: str | None
+    @property
+    def history(self) -> str | None:
+        """Who decided what, when and why, in words."""
+        if self.decided_at is None:
+            return None
+        decision = self.decision or "decided"
+        return (
+            f"{decision} by {self.decided_by} at {self.decided_at:%Y-%m-%d %H:%M:%S} UTC:"
+            f" {self.decision_reason}"
+        )
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which dead letters: each field that is given must match."""
+    """Which dead letters: each field that is given must match; `closed` includes the settled.
+
+    `older_than` and `newer_than` count from the last failure.
+    """
 
     service: str | None = None
     topic: str | None = None
     key: str | None = None
     code: str | None = None
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+    ids: tuple[UUID, ...] = ()
     closed: bool = False
-    limit: int = 1000
 
 
 def find(settings: Settings, wanted: Filter) -> list[DeadLetter]:
-    """The dead letters that `wanted` describes, oldest first, service by service."""
-    return [letter for name in _services(wanted) for letter in find_in(settings, name, wanted)]
+    """The dead letters that `wanted` describes, service by service, oldest first.
 
-
-def content(settings: Settings, letter: DeadLetter, *, redact: bool) -> Content:
-    """The content of one dead letter; personal data is left out when `redact`."""
-    with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
-        row = connection.execute(_SHOW, {"id": letter.id}).one()
-    if redact and row.topic.startswith(_PERSONAL):
-        hidden = "(personal data; --reveal shows it)"
-        return Content(hidden, None, row.headers, row.stacktrace, _history(row))
-    mended = None if row.mended_value is None else _readable(row.topic, row.mended_value)
-    return Content(
-        _readable(row.topic, row.value), mended, row.headers, row.stacktrace, _history(row)
-    )
-
-
-def decide(
-    settings: Settings, letters: Sequence[DeadLetter], decision: Decision, who: str, why: str
-) -> int:
-    """Mark `letters`, and say how many were still undecided. `why` is kept for the audit."""
-    done = 0
-    for service in sorted({letter.service for letter in letters}):
-        ids = [letter.id for letter in letters if letter.service == service]
-        with db.transaction(settings, OPERATOR, search_path=service) as connection:
-            done += _decide(connection, ids, decision, who, why)
-    return done
-
-
-def mend(settings: Settings, letter: DeadLetter, event: Event, who: str, why: str) -> int:
-    """Replay `letter` with `event` in place of its value; both values are kept.
-
-    Returns 1, or 0 when it was decided before. Raises `Invalid` when `event` is not of the same
-    topic and key, so that it would land elsewhere in the order.
+    Raises `ConfigurationError` where it names a service or topic that is not on the map.
     """
-    topic = BY_NAME[letter.topic]
-    if topic_of(event) is not topic or key_of(topic, event) != letter.key:
-        raise Invalid(
-            "key-mismatch",
-            "a mended record keeps the topic and the key of the broken one",
-            key=letter.key,
-            wanted=key_of(topic_of(event), event),
-        )
-    value = Codec().encode(event)
-    with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
-        return _decide(connection, [letter.id], "replay", who, why, value)
-
-
-def _decide(
-    connection: Connection,
-    ids: Iterable[UUID],
-    decision: Decision,
-    who: str,
-    why: str,
-    value: bytes | None = None,
-) -> int:
-    """The keys are locked first, as the service locks them."""
-    connection.execute(_READY, {"ids": list(ids)})
-    done = connection.execute(
-        _DECIDE, {"ids": list(ids), "decision": decision, "who": who, "why": why, "value": value}
-    )
-    return done.rowcount
-
-
-def _services(wanted: Filter) -> list[str]:
-    return [s.name for s in consumers() if wanted.service in (None, s.name)]
+    return [letter for name in _services(wanted) for letter in find_in(settings, name, wanted)]
 
 
 def find_in(settings: Settings, service: str, wanted: Filter) -> list[DeadLetter]:
@@ -173,46 +133,107 @@ def find_in(settings: Settings, service: str, wanted: Filter) -> list[DeadLetter
         "topic": wanted.topic,
         "code": wanted.code,
         "key": None if wanted.key is None else wanted.key.encode(),
-        "limit": wanted.limit,
+        "ids": list(wanted.ids) or None,
+        "older_than": wanted.older_than,
+        "newer_than": wanted.newer_than,
     }
     with db.transaction(settings, OPERATOR, search_path=service) as connection:
-        rows = connection.execute(_LIST, parameters).all()
-    return [
-        DeadLetter(
-            id=row.dead_letter_id,
-            service=service,
-            topic=row.topic,
-            partition=row.partition,
-            offset=row.position,
-            key="" if row.key is None else row.key.decode("utf-8", "replace"),
-            state=row.state,
-            stage=row.stage,
-            code=row.code,
-            message=row.message,
-            attempts=row.attempts,
-            first_failed_at=row.first_failed_at,
-            failed_at=row.failed_at,
-            replay_count=row.replay_count,
-            decision=row.decision,
-            behind=row.behind,
+        rows = connection.execute(_LIST, parameters).mappings().all()
+    return [_letter(service, dict(row)) for row in rows]
+
+
+def decide(
+    settings: Settings,
+    letters: Iterable[DeadLetter],
+    decision: Decision,
+    who: str,
+    why: str,
+    *,
+    per_s: int = PER_S,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Mark `letters` in their order, at most `per_s` a second; say how many were undecided.
+
+    What was marked is taken up at once; `progress` is told how many have been looked at. `why` is
+    kept for the audit; raises `ConfigurationError` where it says nothing.
+    """
+    reason, done, seen, started = _said(why), 0, 0, monotonic()
+    for service, ids in _portions(letters, min(_PORTION_MAX, per_s)):
+        Waiter().wait(max(0.0, started + seen / per_s - monotonic()))
+        with db.transaction(settings, OPERATOR, search_path=service) as connection:
+            done += _decide(connection, ids, decision, who, reason)
+        seen += len(ids)
+        progress(seen)
+    return done
+
+
+def mend(settings: Settings, letter: DeadLetter, event: Event, who: str, why: str) -> int:
+    """Replay `letter` with `event` in place of its value; both values are kept.
+
+    Returns 1, or 0 when it was decided before. Raises `Invalid` when `event` is another fact than
+    the broken record: of another topic, key or, where that can be told, business key.
+    """
+    topic, reason = BY_NAME[letter.topic], _said(why)
+    if topic_of(event) is not topic or key_of(topic, event) != letter.key:
+        raise Invalid(
+            "key-mismatch",
+            "a mended record keeps the topic and the key of the broken one",
+            key=letter.key,
+            wanted=key_of(topic_of(event), event),
         )
-        for row in rows
-    ]
+    if letter.message_id not in (None, message_id(topic, event)):
+        raise Invalid(
+            "business-key-mismatch",
+            "a mended record keeps what makes it unique; what is another fact, send as a new one",
+            unique_by=", ".join(topic.business_key),
+        )
+    value = Codec(registry_from(settings)).encode(event)
+    with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
+        return _decide(connection, [letter.id], "replay", who, reason, value)
 
 
-def _readable(topic: str, value: bytes | None) -> str:
-    if value is None:
-        return "(no value)"
-    try:
-        return Codec().decode(BY_NAME[topic], value).model_dump_json(indent=2)
-    except Rejected as error:
-        return f"({error})\n{value[:2000].hex(' ')}"
+def _decide(
+    connection: Connection,
+    ids: Sequence[UUID],
+    decision: Decision,
+    who: str,
+    why: str,
+    value: bytes | None = None,
+) -> int:
+    """The keys are locked first, as the service locks them."""
+    connection.execute(_READY, {"ids": ids})
+    done = connection.execute(
+        _DECIDE, {"ids": ids, "decision": decision, "who": who, "why": why, "value": value}
+    )
+    return done.rowcount
 
 
-def _history(row: object) -> str | None:
-    at = getattr(row, "decided_at", None)
-    if at is None:
-        return None
-    decision = getattr(row, "decision", None) or "decided"
-    who, why = getattr(row, "decided_by", ""), getattr(row, "decision_reason", "")
-    return f"{decision} by {who} at {at:%Y-%m-%d %H:%M:%S} UTC: {why}"
+def _portions(letters: Iterable[DeadLetter], size: int) -> Iterator[tuple[str, list[UUID]]]:
+    """Runs of `letters` of one service, in their order, at most `size` each."""
+    for service, run in groupby(letters, attrgetter("service")):
+        ids = [letter.id for letter in run]
+        for start in range(0, len(ids), size):
+            yield service, ids[start : start + size]
+
+
+def _said(why: str) -> str:
+    if not why.strip():
+        msg = "say why, for the audit: --why 'the rate card was missing'"
+        raise ConfigurationError(msg)
+    return why.strip()
+
+
+def _services(wanted: Filter) -> list[str]:
+    names = [service.name for service in consumers()]
+    if wanted.service not in (None, *names):
+        msg = f"no service {wanted.service!r}; these consume: {', '.join(names)}"
+        raise ConfigurationError(msg)
+    if wanted.topic is not None and wanted.topic not in BY_NAME:
+        msg = f"no topic {wanted.topic!r} on the map: {', '.join(BY_NAME)}"
+        raise ConfigurationError(msg)
+    return [name for name in names if wanted.service in (None, name)]
+
+
+def _letter(service: str, row: dict[str, Any]) -> DeadLetter:
+    key = row.pop("key")
+    return DeadLetter(service=service, key=(key or b"").decode("utf-8", "replace"), **row)

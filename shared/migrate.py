@@ -34,6 +34,7 @@ _OPERATOR_RIGHTS: Final = {
     "held_record": "SELECT, UPDATE"
     " (decision, decided_by, decided_at, decision_reason, mended_value)",
     "held_key": "SELECT, INSERT (topic, lane, ready), UPDATE (ready)",
+    "inbox": "SELECT",
     "outbox": "SELECT",
 }
 

@@ -2,17 +2,26 @@
 
 import getpass
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import click
 import typer
 from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
 
 from shared.cli.servers import servers
-from shared.dead_letters import DeadLetter, Decision, Filter, content, decide, find, mend
+from shared.dead_letter_content import Content, Difference, content
+from shared.dead_letters import PER_S, DeadLetter, Decision, Filter, decide, find, mend
+from shared.durations import duration
 from shared.errors import ConfigurationError
+from shared.events.base import Event, faults_of
 from shared.settings import Settings
 from shared.topology import BY_NAME
 
@@ -22,9 +31,13 @@ Service = Annotated[str | None, typer.Option(help="Only of this service.")]
 Topic = Annotated[str | None, typer.Option(help="Only of this topic.")]
 Key = Annotated[str | None, typer.Option(help="Only of this record key.")]
 Code = Annotated[str | None, typer.Option(help="Only of this reason code.")]
+Older = Annotated[str | None, typer.Option(help="Only what failed longer ago: 14d, 36h, 90m.")]
+Newer = Annotated[str | None, typer.Option(help="Only what failed since: 14d, 36h, 90m.")]
 Ids = Annotated[list[UUID] | None, typer.Argument(help="Ids, as `list` shows them.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept for the audit.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+PerS = Annotated[int, typer.Option("--per-second", min=1, help="At most so many a second.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -34,17 +47,170 @@ def list_(
     topic: Topic = None,
     key: Key = None,
     code: Code = None,
+    older_than: Older = None,
+    newer_than: Newer = None,
     closed: Annotated[bool, typer.Option("--all", help="Also what is settled.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List dead letters, oldest first."""
-    letters = find(servers(), Filter(service, topic, key, code, closed))
+    ages = _span(older_than), _span(newer_than)
+    letters = find(servers(), Filter(service, topic, key, code, *ages, closed=closed))
     if as_json:
-        typer.echo(json.dumps([asdict(letter) for letter in letters], default=str, indent=2))
+        _print_json([asdict(letter) for letter in letters])
         return
     for letter in letters:
         typer.echo("\n".join(_lines(letter)))
     typer.echo(f"{len(letters)} dead letters")
+
+
+@app.command("show")
+def show(
+    letter_id: UUID,
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one dead letter: value, headers, error, and how it differs from what was applied."""
+    settings = servers()
+    (letter,) = _named(settings, Filter(ids=(letter_id,), closed=True))
+    found = content(settings, letter, redact=not reveal)
+    if as_json:
+        _print_json(asdict(letter) | asdict(found))
+    else:
+        typer.echo("\n".join(_shown(letter, found)))
+
+
+@app.command("replay")
+def replay(  # noqa: PLR0913 -- each is an option
+    ids: Ids = None,
+    *,
+    why: Why,
+    service: Service = None,
+    topic: Topic = None,
+    key: Key = None,
+    code: Code = None,
+    older_than: Older = None,
+    newer_than: Newer = None,
+    value: Annotated[
+        Path | None, typer.Option("--value", help="The corrected event as JSON, for one id.")
+    ] = None,
+    edit: Annotated[bool, typer.Option("--edit", help="Correct the event of one id.")] = False,
+    per_s: PerS = PER_S,
+    dry_run: DryRun = False,
+) -> None:
+    """Let the service try dead letters again, in their keys' order."""
+    ages = _span(older_than), _span(newer_than)
+    wanted = Filter(service, topic, key, code, *ages, tuple(ids or ()))
+    if value is None and not edit:
+        _decide("replay", wanted, why, per_s, dry_run=dry_run)
+    else:
+        _mend(wanted, value, why, dry_run=dry_run)
+
+
+@app.command("discard")
+def discard(  # noqa: PLR0913 -- each is an option
+    ids: Ids = None,
+    *,
+    why: Why,
+    service: Service = None,
+    topic: Topic = None,
+    key: Key = None,
+    code: Code = None,
+    older_than: Older = None,
+    newer_than: Newer = None,
+    per_s: PerS = PER_S,
+    dry_run: DryRun = False,
+) -> None:
+    """Close dead letters without effect; what queues behind them goes on."""
+    ages = _span(older_than), _span(newer_than)
+    wanted = Filter(service, topic, key, code, *ages, tuple(ids or ()))
+    _decide("discard", wanted, why, per_s, dry_run=dry_run)
+
+
+def _decide(decision: Decision, wanted: Filter, why: str, per_s: int, *, dry_run: bool) -> None:
+    if wanted == Filter():
+        msg = "name dead letters by id, --service, --topic, --key, --code or their age"
+        raise ConfigurationError(msg)
+    settings = servers()
+    letters = _named(settings, wanted)
+    if dry_run:
+        _say_would(decision, letters)
+        return
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(decision, total=len(letters))
+        done = decide(
+            settings,
+            letters,
+            decision,
+            getpass.getuser(),
+            why,
+            per_s=per_s,
+            progress=lambda seen: progress.update(task, completed=seen),
+        )
+    counts = Counter(letter.service for letter in letters)
+    by_service = ", ".join(f"{name} {count}" for name, count in counts.items())
+    typer.echo(f"{decision}: {done} of {len(letters)} dead letters ({by_service or 'none'})")
+
+
+def _mend(wanted: Filter, file: Path | None, why: str, *, dry_run: bool) -> None:
+    if len(wanted.ids) != 1:
+        msg = "--value and --edit correct one dead letter: name it by its id"
+        raise ConfigurationError(msg)
+    settings = servers()
+    (letter,) = _named(settings, wanted)
+    event = (
+        _edited(settings, letter) if file is None else _corrected(letter, str(file), _text(file))
+    )
+    if dry_run:
+        _say_would("replay", [letter])
+        return
+    done = mend(settings, letter, event, getpass.getuser(), why)
+    typer.echo(f"replay: {done} of 1 dead letters ({letter.service}), mended")
+
+
+def _edited(settings: Settings, letter: DeadLetter) -> Event:
+    before = content(settings, letter, redact=False)
+    text = click.edit(before.mended or before.value, extension=".json")
+    if text is None:
+        raise ConfigurationError("nothing was changed: save the corrected event, or use --value")
+    return _corrected(letter, "what you wrote", text)
+
+
+def _corrected(letter: DeadLetter, source: str, text: str) -> Event:
+    try:
+        return BY_NAME[letter.topic].event.model_validate_json(text)
+    except ValidationError as error:
+        faults = "".join(f"\n  {field}: {message}" for field, message in faults_of(error))
+        msg = f"{source} is no event of {letter.topic}:{faults}"
+        raise ConfigurationError(msg) from error
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        msg = f"--value {file} cannot be read: {reason}"
+        raise ConfigurationError(msg) from error
+
+
+def _named(settings: Settings, wanted: Filter) -> list[DeadLetter]:
+    """What `wanted` describes; each id it names must be among it."""
+    letters = find(settings, wanted)
+    unknown = set(wanted.ids) - {letter.id for letter in letters}
+    if unknown:
+        names = ", ".join(sorted(map(str, unknown)))
+        msg = f"no such open dead letter: {names} (`colophon dlq list --all` shows the settled)"
+        raise ConfigurationError(msg)
+    return letters
+
+
+def _say_would(decision: Decision, letters: Sequence[DeadLetter]) -> None:
+    for letter in letters:
+        place = f"{letter.service}  {letter.topic}  key {letter.key or '(none)'}  {letter.code}"
+        typer.echo(f"would {decision} {letter.id}  {place}")
+    typer.echo(f"would {decision} {len(letters)} dead letters")
 
 
 def _lines(letter: DeadLetter) -> list[str]:
@@ -55,105 +221,35 @@ def _lines(letter: DeadLetter) -> list[str]:
         f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {letter.service}  {state}{behind}",
         f"    {letter.topic}/{letter.partition}@{letter.offset}  key {letter.key or '(none)'}",
         f"    {letter.code}: {letter.message}",
+        *([f"    {letter.history}"] if letter.history else []),
     ]
 
 
-@app.command("show")
-def show(
-    letter_id: UUID,
-    *,
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data too.")] = False,
-) -> None:
-    """Show one dead letter: its value, headers, error and history."""
-    settings = servers()
-    (letter,) = _chosen(settings, [letter_id], Filter(closed=True))
-    found = content(settings, letter, redact=not reveal)
-    for name, value in asdict(letter).items():
-        typer.echo(f"{name:16} {value}")
-    typer.echo(f"\nvalue\n{found.value}")
-    if found.mended:
-        typer.echo(f"\nmended value\n{found.mended}")
-    typer.echo(f"\nheaders\n{found.headers}")
-    if found.stacktrace:
-        typer.echo(f"\nstack trace\n{found.stacktrace}")
-    if found.history:
-        typer.echo(f"\n{found.history}")
+def _shown(letter: DeadLetter, found: Content) -> list[str]:
+    lines = [f"{name:16} {value}" for name, value in asdict(letter).items() if value is not None]
+    lines += ["", "value", found.value]
+    if found.difference:
+        lines += ["", *_compared(found.difference)]
+    for name, text in (
+        ("mended value", found.mended),
+        ("headers", found.headers),
+        ("stack trace", found.stacktrace),
+    ):
+        lines += ["", name, text] if text else []
+    return lines
 
 
-@app.command("replay")
-def replay(
-    ids: Ids = None,
-    *,
-    why: Why,
-    service: Service = None,
-    topic: Topic = None,
-    key: Key = None,
-    code: Code = None,
-    value: Annotated[
-        Path | None, typer.Option("--value", help="The corrected event as JSON, for one id.")
-    ] = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Let the service try dead letters again, in their keys' order."""
-    if value is not None:
-        _mend(ids, value, why)
-        return
-    _decide("replay", ids, Filter(service, topic, key, code), why, dry_run=dry_run)
+def _compared(difference: Difference) -> list[str]:
+    """Field by field what was applied, and what this record says."""
+    head = f"differs from what was applied, {difference.origin}"
+    if difference.problem:
+        return [f"{head}: {difference.problem}"]
+    return [head, *(f"  {f.path}: {f.applied} -> {f.here}" for f in difference.fields)]
 
 
-@app.command("discard")
-def discard(
-    ids: Ids = None,
-    *,
-    why: Why,
-    service: Service = None,
-    topic: Topic = None,
-    key: Key = None,
-    code: Code = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Close dead letters without effect; what queues behind them goes on."""
-    _decide("discard", ids, Filter(service, topic, key, code), why, dry_run=dry_run)
+def _span(text: str | None) -> timedelta | None:
+    return None if text is None else duration(text)
 
 
-def _decide(
-    decision: Decision, ids: list[UUID] | None, wanted: Filter, why: str, *, dry_run: bool
-) -> None:
-    if not ids and wanted == Filter():
-        msg = "name dead letters by id, or by --service, --topic, --key or --code"
-        raise ConfigurationError(msg)
-    settings = servers()
-    letters = _chosen(settings, ids, wanted)
-    if dry_run:
-        for letter in letters:
-            typer.echo(f"would {decision} {letter.id} {letter.topic} {letter.key} {letter.code}")
-        return
-    done = decide(settings, letters, decision, getpass.getuser(), why)
-    typer.echo(f"{decision}: {done} of {len(letters)} dead letters")
-
-
-def _mend(ids: list[UUID] | None, file: Path, why: str) -> None:
-    if not ids or len(ids) > 1:
-        msg = "--value corrects one dead letter: name it by its id"
-        raise ConfigurationError(msg)
-    settings = servers()
-    (letter,) = _chosen(settings, ids, Filter())
-    try:
-        event = BY_NAME[letter.topic].event.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
-        msg = f"{file} is no event of {letter.topic}: {error}"
-        raise ConfigurationError(msg) from error
-    done = mend(settings, letter, event, getpass.getuser(), why)
-    typer.echo(f"replay: {done} of 1 dead letters, mended")
-
-
-def _chosen(settings: Settings, ids: list[UUID] | None, wanted: Filter) -> list[DeadLetter]:
-    letters = find(settings, wanted)
-    if not ids:
-        return letters
-    by_id = {letter.id: letter for letter in letters}
-    unknown = [str(i) for i in ids if i not in by_id]
-    if unknown:
-        msg = f"no such dead letter: {', '.join(unknown)}"
-        raise ConfigurationError(msg)
-    return [by_id[i] for i in ids]
+def _print_json(found: Any) -> None:  # noqa: ANN401 -- what JSON takes
+    typer.echo(json.dumps(found, default=str, indent=2))

@@ -14,7 +14,7 @@ from shared.codec.compiled import reader_of, writer_of
 from shared.codec.framing import Fingerprint, RegistryId, SchemaRef, frame, unframe
 from shared.codec.wire import wire_of
 from shared.errors import Invalid, Undecodable
-from shared.events.base import Event
+from shared.events.base import Event, faults_of
 from shared.identity import topic_of
 from shared.money import is_money
 from shared.schemas import Schema, by_fingerprint, newest, schemas_of
@@ -211,12 +211,11 @@ def _digest(body: bytes) -> bytes:
 
 
 def _invalid(error: ValidationError) -> Invalid:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "(value)"
+    field, message = next(faults_of(error))
     return Invalid(
         "field-invalid",
-        f"{field}: {first['msg']}",
+        f"{field}: {message}",
         field=field,
-        value=str(first["input"])[:200],
+        value=str(error.errors()[0]["input"])[:200],
         problems=error.error_count(),
     )

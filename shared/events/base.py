@@ -1,11 +1,19 @@
 """What events are made of: frozen, strict pydantic models and the field types they share."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 
 class Value(BaseModel):
@@ -16,6 +24,12 @@ class Value(BaseModel):
 
 class Event(Value):
     """The value of one record. Its fields only ever grow, at the end, with defaults."""
+
+
+def faults_of(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Each field that breaks its contract, by its path as in lines.3.net, with what is wrong."""
+    for one in error.errors(include_url=False, include_context=False):
+        yield ".".join(map(str, one["loc"])) or "value", one["msg"]
 
 
 def _utc(at: datetime) -> datetime:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from itertools import islice
 from types import NoneType
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
@@ -19,7 +20,7 @@ from services.ingest.domain.element import Fault, Unreadable
 from services.ingest.domain.outcome import Found
 from services.ingest.domain.reader import Reader, half_up
 from shared.errors import Invalid
-from shared.events.base import AMOUNT, Decimals, Event, Value
+from shared.events.base import AMOUNT, Decimals, Event, Value, faults_of
 from shared.events.masterdata import Contact
 from shared.identity import key_of
 from shared.money import minor_unit
@@ -154,9 +155,8 @@ def _fields(kind: type[Value]) -> Mapping[str, Any]:
 
 
 def _faults(record: Record, error: ValidationError) -> Iterator[Fault]:
-    for one in error.errors()[:_FAULTS_MAX]:
-        field = ".".join(str(part) for part in one["loc"]) or "value"
-        yield _fault(record, field, one["msg"]).faults[0]
+    for field, message in islice(faults_of(error), _FAULTS_MAX):
+        yield _fault(record, field, message).faults[0]
 
 
 def _fault(record: Record, field: str, message: str) -> Unreadable:

@@ -1,0 +1,184 @@
+"""`colophon dlq` on the tables of every service: what it says, what it marks, what it refuses."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+from shared import db
+from shared.cli import dlq
+from shared.codec.codec import Codec
+from shared.db import OWNER
+from shared.dead_letters import Filter, find
+from shared.errors import ConfigurationError
+from shared.events.payments import PaymentApplied
+from shared.identity import key_of, message_id, topic_of
+from shared.ids import cause_id
+from shared.migrate import migrate
+from shared.settings import Settings
+from shared.testing import scratch_database
+
+AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
+PAYMENT = PaymentApplied(
+    legal_entity_id="DE01",
+    payment_id="PAY-1",
+    invoice_id="I-1",
+    application_no=1,
+    applied_at=AT,
+    applied_on=AT.date(),
+    currency="EUR",
+    amount=Decimal(10),
+    open_amount=Decimal(0),
+)
+TOPIC = topic_of(PAYMENT)
+SERVICES = ("notifier", "ledger_writer")
+IDS = {name: cause_id("dead-letter", name, TOPIC.name, 0, 7) for name in SERVICES}
+
+Dlq = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def migrated(settings: Settings) -> Iterator[Settings]:
+    """Every service's tables."""
+    with scratch_database(settings) as scratch:
+        migrate(scratch)
+        yield scratch
+
+
+@pytest.fixture
+def refused(migrated: Settings) -> Settings:
+    """One payment, refused by two services."""
+    for name in SERVICES:
+        with db.transaction(migrated, OWNER, search_path=name) as connection:
+            connection.execute(text("TRUNCATE held_record, held_key"))
+            connection.execute(
+                text(
+                    "INSERT INTO held_record (topic, lane, state, partition, position,"
+                    " timestamp_ms, key, value, headers, message_id, dead_letter_id, stage, code,"
+                    " message, attempts, first_failed_at, failed_at) VALUES (:topic, :key, 'dead',"
+                    " 0, 7, 0, :key, :value, '[]', :message_id, :id, 'handle',"
+                    " 'currency-mismatch', 'in its own currency', 1, now(), now())"
+                ),
+                {
+                    "topic": TOPIC.name,
+                    "key": key_of(TOPIC, PAYMENT).encode(),
+                    "value": Codec().encode(PAYMENT),
+                    "message_id": message_id(TOPIC, PAYMENT),
+                    "id": IDS[name],
+                },
+            )
+    return migrated
+
+
+@pytest.fixture(name="run")
+def runs(refused: Settings, monkeypatch: pytest.MonkeyPatch) -> Dlq:
+    """`run("list", ...)`: the command on these tables."""
+    monkeypatch.setattr(dlq, "servers", lambda: refused)
+    return lambda *arguments: CliRunner().invoke(dlq.app, list(map(str, arguments)))
+
+
+def refusal(result: Result) -> str:
+    """Why the command was refused as wrong use: exit code 2."""
+    assert isinstance(result.exception, ConfigurationError), result.output
+    return str(result.exception)
+
+
+def states(settings: Settings) -> dict[str, str | None]:
+    """What was decided, by service."""
+    return {one.service: one.decision for one in find(settings, Filter(closed=True))}
+
+
+def listed(run: Dlq) -> dict[UUID, Any]:
+    found = json.loads(run("list", "--all", "--json").output)
+    return {UUID(one["id"]): one for one in found}
+
+
+def test_each_service_has_a_letter_of_its_own(run: Dlq, refused: Settings) -> None:
+    """Given one record refused twice, then an id names one letter, for showing and deciding."""
+    assert listed(run).keys() == set(IDS.values())
+    shown = json.loads(run("show", IDS["notifier"], "--json").output)
+    assert shown["service"] == "notifier"
+    assert json.loads(shown["value"])["amount"] == "10.0000"
+    would = run("replay", *IDS.values(), "--why", "try", "--dry-run").output
+    assert all(f"{key}  {name}  {TOPIC.name}" in would for name, key in IDS.items())
+    assert states(refused) == dict.fromkeys(IDS)
+    done = run("replay", IDS["notifier"], "--why", "try")
+    assert done.output == "replay: 1 of 1 dead letters (notifier 1)\n"
+    assert states(refused) == {"notifier": "replay", "ledger_writer": None}
+    again = run("replay", IDS["notifier"], "--why", "try")
+    assert again.output == "replay: 0 of 1 dead letters (notifier 1)\n"
+
+
+def test_the_audit_can_be_read(run: Dlq) -> None:
+    """Given a decision, then the list says who decided what, when and why."""
+    run("discard", IDS["ledger_writer"], "--why", "sent by mistake")
+    one = listed(run)[IDS["ledger_writer"]]
+    assert (one["decision"], one["decision_reason"]) == ("discard", "sent by mistake")
+    assert one["decided_by"]
+    assert one["decided_at"]
+    assert f"discard by {one['decided_by']}" in run("list").output
+
+
+def test_a_corrected_event_is_taken_from_a_file_or_an_editor(
+    run: Dlq, refused: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given the event as it should have been, then it is kept beside the broken one."""
+    file = tmp_path / "mended.json"
+    file.write_text(PAYMENT.model_copy(update={"currency": "JPY"}).model_dump_json())
+    done = run("replay", IDS["notifier"], "--value", file, "--why", "wrong currency")
+    assert done.output == "replay: 1 of 1 dead letters (notifier), mended\n"
+    monkeypatch.setenv("VISUAL", "sed -i s/EUR/JPY/")
+    done = run("replay", IDS["ledger_writer"], "--edit", "--why", "wrong currency")
+    assert done.exit_code == 0, done.output
+    for name in SERVICES:
+        shown = json.loads(run("show", IDS[name], "--json").output)
+        assert [json.loads(shown[v])["currency"] for v in ("value", "mended")] == ["EUR", "JPY"]
+    monkeypatch.setenv("VISUAL", "true")
+    assert "nothing was changed" in refusal(run("replay", IDS["notifier"], "--edit", "--why", "x"))
+    assert states(refused) == dict.fromkeys(SERVICES, "replay")
+
+
+def test_a_bad_correction_is_refused_by_field(run: Dlq, tmp_path: Path) -> None:
+    """Given a file that is no such event, or none at all, then plain words and nothing marked."""
+    file = tmp_path / "bad.json"
+    file.write_text(PAYMENT.model_dump_json().replace('"EUR"', '"euro"').replace('"10"', '"x"'))
+    said = refusal(run("replay", IDS["notifier"], "--value", file, "--why", "x"))
+    assert "\n  currency: " in said
+    assert "\n  amount: " in said
+    assert "pydantic" not in said
+    said = refusal(run("replay", IDS["notifier"], "--value", tmp_path / "none", "--why", "x"))
+    assert said == f"--value {tmp_path / 'none'} cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--service", "nobody"), "no service 'nobody'"),
+        (("list", "--topic", "nonsense"), "no topic 'nonsense'"),
+        (("list", "--older-than", "soon"), "not a duration"),
+        (("replay", "--why", "all of them"), "name dead letters"),
+        (("replay", "--code", "currency-mismatch", "--why", ""), "say why"),
+        (("discard", str(cause_id("none")), "--why", "x"), "no such open dead letter"),
+        (("replay", "--value", "file", "--code", "x", "--why", "x"), "name it by its id"),
+    ],
+)
+def test_wrong_use_is_refused(
+    run: Dlq, refused: Settings, arguments: tuple[str, ...], said: str
+) -> None:
+    assert said in refusal(run(*arguments))
+    assert states(refused) == dict.fromkeys(SERVICES)
+
+
+def test_letters_are_chosen_by_age(run: Dlq, refused: Settings) -> None:
+    """Given letters of this moment, then only a filter that reaches them marks them."""
+    run("discard", "--older-than", "1h", "--why", "stale")
+    assert states(refused) == dict.fromkeys(SERVICES)
+    done = run("discard", "--newer-than", "1h", "--per-second", "1000", "--why", "the test run")
+    assert done.output == "discard: 2 of 2 dead letters (notifier 1, ledger_writer 1)\n"

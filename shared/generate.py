@@ -62,7 +62,7 @@ def _topics_table() -> str:
     ]
     rows += [
         f"| `{t.name}` | `{t.key}` | {t.key_why} | {', '.join(t.business_key)} |"
-        f" {', '.join(t.producers)} | {', '.join(map(_consumer, t.consumers))} | {_kept(t)} |"
+        f" {', '.join(t.producers)} | {', '.join(_readers(t))} | {_kept(t)} |"
         for t in TOPICS
     ]
     return "\n".join(rows)
@@ -74,9 +74,11 @@ def _kept(topic: Topic) -> str:
     return "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
 
 
-def _consumer(name: str) -> str:
-    planned = {service.name for service in SERVICES if service.planned}
-    return f"*{name}*" if name in planned else name
+def _readers(topic: Topic) -> Iterator[str]:
+    """Those that read `topic`, and in italics those that will."""
+    planned = {*topic.later, *(service.name for service in SERVICES if service.planned)}
+    for name in (*topic.consumers, *topic.later):
+        yield f"*{name}*" if name in planned else name
 
 
 def _services_table() -> str:
@@ -115,6 +117,11 @@ def _in_and_out(service: Service) -> str:
     given = produced_by(service.name)
     lines = ["| | topic | key |", "|---|---|---|"]
     lines += [f"| in | `{topic.name}` | `{topic.key}` |" for topic in taken]
+    lines += [
+        f"| in, later | `{topic.name}` | `{topic.key}` |"
+        for topic in TOPICS
+        if service.name in topic.later
+    ]
     lines += [f"| out | `{topic.name}` | `{topic.key}` |" for topic in given]
     lines += [
         f"| dead letters | `{topic.dead_letters(service.name)}` | as the source |"

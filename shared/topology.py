@@ -32,7 +32,8 @@ class Topic:
 
     `key` is a template over fields of the value, each filled in percent-encoded. `revision` names
     the field by which a newer record supersedes an older dead letter. `tombstones`: a null value
-    is an erasure. `version` is the schema version written today.
+    is an erasure. `version` is the schema version written today. `later` names services that will
+    read it in a later release: they neither subscribe nor have a dead-letter topic yet.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Topic:
     business_key: tuple[str, ...]
     producers: tuple[str, ...]
     consumers: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
     partitions: int = 6
     retention_ms: int = FOR_EVER_MS
     cleanup_policy: Literal["delete", "compact"] = "delete"
@@ -215,6 +217,7 @@ TOPICS: Final = (
         business_key=("contact_id", "revision"),
         producers=_OFFICE,
         consumers=("notifier",),
+        later=("invoicer",),
         partitions=2,
         cleanup_policy="compact",
         revision="revision",
@@ -259,6 +262,7 @@ TOPICS: Final = (
         business_key=("legal_entity_id", "subject_kind", "subject_id", "decision_id"),
         producers=("approver",),
         consumers=("reporter",),
+        later=("pricer", "invoicer", "ledger_writer"),
     ),
     Topic(
         name="billing.invoice-issued.v1",
@@ -327,6 +331,7 @@ TOPICS: Final = (
         business_key=("legal_entity_id", "payment_id"),
         producers=("gateway", "ingest"),
         consumers=("payment_matcher",),
+        later=("ledger_writer",),
     ),
     Topic(
         name="payments.payment-applied.v1",
@@ -354,6 +359,7 @@ TOPICS: Final = (
         business_key=("legal_entity_id", "dispute_id"),
         producers=("gateway", "ingest"),
         consumers=("dunning_scheduler", "notifier", "reporter"),
+        later=("invoicer",),
     ),
     Topic(
         name="disputes.dispute-resolved.v1",
@@ -363,6 +369,7 @@ TOPICS: Final = (
         business_key=("legal_entity_id", "dispute_id"),
         producers=("gateway", "ingest"),
         consumers=("dunning_scheduler", "notifier", "reporter"),
+        later=("invoicer",),
     ),
     Topic(
         name="accounting.invoice-posted.v1",

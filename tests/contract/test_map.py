@@ -10,6 +10,10 @@ import pytest
 
 from shared import generate, schemas
 from shared.codec.codec import Codec
+from shared.events.billing import ReviewDecided
+from shared.events.disputes import DisputeOpened, DisputeResolved
+from shared.events.masterdata import Contact
+from shared.events.payments import PaymentReceived
 from shared.evolution import breaks
 from shared.topology import BY_NAME, SERVICE, SERVICES, TOPICS, Topic, consumed_by, produced_by
 
@@ -32,6 +36,7 @@ def test_a_topic_is_whole(topic: Topic) -> None:
     assert all(part in fields for part in _placeholders(topic.key))
     assert topic.revision is None or topic.revision in fields
     assert set(topic.consumers) <= {*SERVICE, "accounting"}
+    assert set(topic.later) <= {*SERVICE} - {*topic.consumers}
     assert topic.producers
 
 
@@ -104,6 +109,18 @@ def test_every_built_service_is_of_some_use() -> None:
         if service.port and not service.planned:
             assert consumed_by(service.name)
             assert produced_by(service.name)
+
+
+def test_the_map_names_the_readers_that_are_to_come() -> None:
+    """Else a later release would find topics whose retention or key was chosen without them."""
+    to_come = {(reader, topic.event) for topic in TOPICS for reader in topic.later}
+    assert to_come == {
+        ("invoicer", Contact),
+        ("invoicer", DisputeOpened),
+        ("invoicer", DisputeResolved),
+        ("ledger_writer", PaymentReceived),
+        *((asker, ReviewDecided) for asker in ("pricer", "invoicer", "ledger_writer")),
+    }
 
 
 def test_generated_parts_are_up_to_date() -> None:

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import psycopg
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
-from shared.settings import Settings
+from shared.errors import Unreachable
+from shared.settings import PREFIX, Settings, shown
 
 OWNER: Final = "colophon_owner"
 """Owns schemas and tables; migrations run under it."""
@@ -27,6 +30,7 @@ CONNECT: Final[dict[str, Any]] = {
     "tcp_user_timeout": 20_000,
 }
 """A server that vanished without a word is noticed within 20 s, not after the system's hours."""
+_OUTAGES: Final = (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)
 
 
 def engine(
@@ -68,13 +72,33 @@ def engine(
 
 
 @contextmanager
+def answering(settings: Settings) -> Iterator[None]:
+    """An outage inside the block, or a role that may not, becomes `Unreachable` in plain words."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, _OUTAGES):
+            raise
+        cause = str(error.orig).partition("\n")[0]
+        url = shown(settings.database_url.get_secret_value())
+        raise Unreachable(
+            "database",
+            f"the database does not answer: {PREFIX}DATABASE_URL={url} ({cause}); start it, or name"
+            f" one that runs, with a user who may; passwords of roles stand in {PREFIX}SECRETS_DIR",
+        ) from error
+
+
+@contextmanager
 def transaction(
     settings: Settings, role: str, *, search_path: str | None = None
 ) -> Iterator[Connection]:
-    """One transaction on a connection of its own: for commands, not for services."""
+    """One transaction on a connection of its own: for commands, not for services.
+
+    Raises `Unreachable` on an outage.
+    """
     own = engine(settings, role, pool_size=1, search_path=search_path)
     try:
-        with own.begin() as connection:
+        with answering(settings), own.begin() as connection:
             yield connection
     finally:
         own.dispose()

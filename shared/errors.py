@@ -78,6 +78,13 @@ class Transient(ColophonError):
         self.reason = reason
 
 
+class Unreachable(Transient, ConfigurationError):
+    """A server that a setting names does not answer: a service tries again, a command ends.
+
+    The message names the variable, its value without password, the cause and what to do.
+    """
+
+
 class ConcurrentWrite(Transient):
     """Another transaction wrote the same row first: run the batch again on what it wrote."""
 

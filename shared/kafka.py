@@ -1,13 +1,18 @@
-"""Client settings for Kafka, in one place: security from the settings, the rest as tried."""
+"""Client settings for Kafka, in one place: security from the settings, the rest as tried.
 
+And what its clients have to say, which they would else write to standard error as it is.
+"""
+
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from shared.clock import monotonic
-from shared.logging import logger
-from shared.settings import Settings
+from shared.errors import Unreachable
+from shared.settings import PREFIX, Settings
 
 # The client names its own conditions with an underscore; they are public all the same.
 PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 -- see above
@@ -18,9 +23,59 @@ FENCED: Final = (
     KafkaError.INVALID_PRODUCER_EPOCH,
 )
 
-SAY_EVERY_S: Final = 10.0
+ANSWER_S: Final = 10.0
+"""So long a command waits for the broker's first answer."""
 
 Config = dict[str, Any]
+Sink = Callable[[str, str, int], None]
+"""Takes the facility (FAIL, say), the text, and how many of that facility were left out before."""
+
+
+class ClientLog:
+    """The clients' log: the last words are kept for an error message, `sink` gets a few of them.
+
+    A client without its broker says so several times a second: of each facility one a minute.
+    """
+
+    every_s = 60.0
+
+    def __init__(self) -> None:
+        self.last_words = ""
+        self.sink: Sink | None = None
+        self._said_at: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
+
+    def log(self, _level: int, _form: str, facility: str, _client: str, text: str) -> None:
+        """As the client calls it, from whichever thread polls."""
+        self.last_words = text
+        now = monotonic()
+        if self.sink is None:
+            return
+        if now - self._said_at.get(facility, -self.every_s) < self.every_s:
+            self._left_out[facility] = self._left_out.get(facility, 0) + 1
+            return
+        self._said_at[facility] = now
+        self.sink(facility, text, self._left_out.pop(facility, 0))
+
+
+LOG: Final = ClientLog()
+_CAUSE: Final = re.compile(r"^(?:\[thrd:.*?\]: )?(.*?)(?: \(after \d+ms.*\))?$", re.DOTALL)
+
+
+def metadata(settings: Settings, client: AdminClient | Consumer | Producer) -> ClusterMetadata:
+    """The brokers and topics, as `client` finds them; raises `Unreachable` after `ANSWER_S`."""
+    LOG.last_words = ""
+    try:
+        return client.list_topics(timeout=ANSWER_S)
+    except KafkaException as error:
+        client.poll(0)  # hands over the log
+        found = _CAUSE.match(LOG.last_words)
+        cause = found[1] if found and found[1] else error.args[0].str()
+        raise Unreachable(
+            "kafka",
+            f"the broker does not answer: {PREFIX}KAFKA_BOOTSTRAP_SERVERS="
+            f"{settings.kafka_bootstrap_servers} ({cause}); start it, or name one that runs",
+        ) from error
 
 
 def client(settings: Settings) -> Config:
@@ -30,8 +85,7 @@ def client(settings: Settings) -> Config:
         "security.protocol": settings.kafka_security_protocol,
         "socket.keepalive.enable": True,
         "reconnect.backoff.max.ms": 2000,
-        "log_level": 2,  # it writes past our log, twenty lines a second while a broker is away
-        "error_cb": _now_and_then(),
+        "logger": LOG,
     }
     optional = {
         "sasl.mechanism": settings.kafka_sasl_mechanism,
@@ -44,19 +98,6 @@ def client(settings: Settings) -> Config:
     if settings.kafka_sasl_password:
         config["sasl.password"] = settings.kafka_sasl_password.get_secret_value()
     return config
-
-
-def _now_and_then() -> Callable[[KafkaError], None]:
-    """Logs what a client says of its connections: of each kind, a line every few seconds."""
-    said_at: dict[int, float] = {}
-
-    def say(error: KafkaError) -> None:
-        now = monotonic()
-        if now - said_at.get(error.code(), -SAY_EVERY_S) >= SAY_EVERY_S:
-            said_at[error.code()] = now
-            logger().warning("kafka", error=error.str())
-
-    return say
 
 
 def consumer(settings: Settings, group: str) -> Config:

@@ -45,9 +45,12 @@ def migrate(
     """Bring the schemas of `names` (all, if none) up to date; safe to repeat, and concurrently.
 
     `settings.database_url` must be of a role that may create schemas and roles. Raises
-    `ConfigurationError` on an unknown service or a role without password.
+    `ConfigurationError` on an unknown service or a role without password, `Unreachable` on an
+    outage.
     """
-    bring_up(settings, [load_service(n) for n in names or [s.name for s in consumers()]], report)
+    specs = [load_service(n) for n in names or [s.name for s in consumers()]]
+    with db.answering(settings):
+        bring_up(settings, specs, report)
 
 
 def bring_up(

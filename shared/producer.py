@@ -17,12 +17,16 @@ _FLUSH_S = 60.0
 
 
 class Publisher:
-    """A producer kept open: the first record of a new one waits half a second for its id."""
+    """A producer kept open: the first record of a new one waits half a second for its id.
+
+    Raises `Unreachable` where no broker answers.
+    """
 
     def __init__(self, settings: Settings, source: str) -> None:
         self._source = source
         self._codec = Codec(registry_from(settings))
         self._producer = Producer(kafka.producer(settings))
+        kafka.metadata(settings, self._producer)
         self._failures: list[KafkaError] = []
 
     def publish(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from shared import kafka
 from shared.errors import Transient
@@ -13,7 +13,6 @@ from shared.settings import Settings
 Place = tuple[str, int]
 """A topic's partition."""
 
-_TIMEOUT_S: Final = 10.0
 _SILENCE_MAX: Final = 150
 """So many empty polls of 0.2 s in a row mean that the broker has stopped answering."""
 
@@ -28,12 +27,9 @@ def reader(settings: Settings) -> Iterator[Consumer]:
         consumer.close()
 
 
-def partitions(consumer: Consumer, topics: Iterable[str]) -> list[Place]:
-    """The partitions of `topics`; a topic that does not exist has none. Raises `Transient`."""
-    try:
-        present = consumer.list_topics(timeout=_TIMEOUT_S).topics
-    except KafkaException as error:
-        raise Transient("kafka", f"the broker does not answer: {error}") from error
+def partitions(settings: Settings, consumer: Consumer, topics: Iterable[str]) -> list[Place]:
+    """The partitions of `topics`; a topic that does not exist has none. Raises `Unreachable`."""
+    present = kafka.metadata(settings, consumer).topics
     return [(name, n) for name in topics if name in present for n in present[name].partitions]
 
 

@@ -1,17 +1,50 @@
 """Every setting, read once from the environment or from secret files, checked, then frozen."""
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 
 PREFIX = "COLOPHON_"
+_PASSWORD = re.compile(r":(?!//).*@|(?<=password=)[^\s&]+", re.DOTALL)
+
+
+def shown(url: str) -> str:
+    """`url`, whatever it is, without its password."""
+    return _PASSWORD.sub(lambda found: ":***@" if found[0].endswith("@") else "***", url)
+
+
+def _postgresql(url: SecretStr) -> SecretStr:
+    """Refuse what is no URL of a PostgreSQL database."""
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("postgresql", "postgres") or len(parts.path) <= 1:
+        msg = "must be postgresql://user:password@host:port/database"
+        raise ValueError(msg)
+    return url
+
+
+def _addresses(servers: str) -> str:
+    """Refuse what is no list of addresses."""
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdecimal():
+            msg = "must be host:port,host:port"
+            raise ValueError(msg)
+    return servers
 
 
 class Settings(BaseSettings):
@@ -23,16 +56,20 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
-    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(_addresses)] = "127.0.0.1:9092"
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(str.upper)
+    ] = "PLAINTEXT"
     kafka_sasl_mechanism: str | None = None
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
-    kafka_ssl_ca_location: Path | None = None
-    kafka_ssl_certificate_location: Path | None = None
-    kafka_ssl_key_location: Path | None = None
+    kafka_ssl_ca_location: FilePath | None = None
+    kafka_ssl_certificate_location: FilePath | None = None
+    kafka_ssl_key_location: FilePath | None = None
     kafka_replication_factor: Annotated[int, Field(ge=1)] = 1
-    database_url: SecretStr = SecretStr("postgresql://colophon@127.0.0.1:5432/colophon")
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql)] = SecretStr(
+        "postgresql://colophon@127.0.0.1:5432/colophon"
+    )
     schema_registry_url: str | None = None
     data_dir: Path = Path(".colophon")
     clock_file: Path | None = None
@@ -40,7 +77,9 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     http_socket: int | None = None  # one that listens already, inherited from who started us
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
+    ] = "INFO"
     stop_with_parent: bool = False
     fault: str | None = None  # where a test kills or stops the process: shared.runtime.faults
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
@@ -87,10 +126,15 @@ class Settings(BaseSettings):
 @cache
 def read_settings() -> Settings:
     """The settings of this process; raises `ConfigurationError` naming the variable and value."""
+    secrets_dir = os.environ.get(PREFIX + "SECRETS_DIR")
+    if secrets_dir is not None and not Path(secrets_dir).is_dir():
+        msg = f"{PREFIX}SECRETS_DIR: must be a folder (got {secrets_dir!r})"
+        raise ConfigurationError(msg)
     try:
-        return Settings(_secrets_dir=os.environ.get(PREFIX + "SECRETS_DIR"))
+        return Settings(_secrets_dir=secrets_dir)
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        msg = f"{name}: {first['msg']} (got {first['input']!r})"
+        said = first["msg"].removeprefix("Value error, ")
+        msg = f"{name}: {said} (got {shown(str(first['input']))!r})"
         raise ConfigurationError(msg) from error

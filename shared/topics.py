@@ -54,13 +54,9 @@ def wanted() -> Iterator[Wanted]:
 
 
 def plan(settings: Settings) -> Plan:
-    """Compare the cluster with the map; raises `ConfigurationError` when it cannot be reached."""
+    """Compare the cluster with the map; raises `Unreachable` when it does not answer."""
     admin = AdminClient(kafka.client(settings))
-    try:
-        present = admin.list_topics(timeout=_TIMEOUT_S).topics
-    except KafkaException as error:
-        msg = f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {error}"
-        raise ConfigurationError(msg) from error
+    present = kafka.metadata(settings, admin).topics
     missing = tuple(topic for topic in wanted() if topic.name not in present)
     known = [topic for topic in wanted() if topic.name in present]
     drift = [

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from services.auditor import render
 from services.auditor.domain.audit import Files, Tables, audit
@@ -27,7 +26,7 @@ from services.auditor.store import progress
 from services.auditor.store.books import Snapshot
 from shared import db
 from shared.clock import clock_from, monotonic, system_now
-from shared.errors import ConfigurationError, Transient
+from shared.errors import ConfigurationError
 from shared.settings import Settings
 from shared.topology import SERVICE, consumed_by, consumers
 
@@ -205,14 +204,12 @@ def _notes(sample: list[DocumentKey], tables: Tables) -> tuple[str, ...]:
 
 @contextmanager
 def _connection(settings: Settings) -> Iterator[Connection]:
-    """A connection under the auditor's role; an outage becomes `Transient`."""
+    """A connection under the auditor's role; an outage becomes `Unreachable`."""
     role = SERVICE["auditor"].role
     engine = db.engine(settings, role, pool_size=1, statement_timeout_ms=STATEMENT_MS)
     try:
-        with engine.connect() as connection:
+        with db.answering(settings), engine.connect() as connection:
             yield connection
-    except OperationalError as error:
-        raise Transient("database", f"the database does not answer: {error.orig}") from error
     finally:
         engine.dispose()
 

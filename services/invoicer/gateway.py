@@ -34,7 +34,7 @@ def read_published(settings: Settings, read_up_to: Mapping[reading.Place, int]) 
     last: dict[tuple[str, str, int], Series] = {}
     ends: dict[reading.Place, int] = {}
     with reading.reader(settings) as consumer:
-        places = reading.partitions(consumer, NUMBERED)
+        places = reading.partitions(settings, consumer, NUMBERED)
         starts = {place: read_up_to.get(place, OFFSET_BEGINNING) for place in places}
         for message in reading.read_on(consumer, starts):
             ends[reading.place_of(message)] = (message.offset() or 0) + 1

@@ -4,6 +4,8 @@ A command imports what it runs when it runs, so that `colophon --help` and `colo
 neither the job file readers nor the PDF reader.
 """
 
+import json
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -87,23 +89,35 @@ def migrate(services: Annotated[list[str] | None, typer.Argument()] = None) -> N
 def simulate(
     jobs: Annotated[int, typer.Option(min=1, help="How many jobs.")] = 100,
     seed: Annotated[int, typer.Option(help="The same seed, the same work.")] = 1,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Publish a print shop's work as events."""
+    """Publish a print shop's work as events, and say how many of which."""
+    from rich.console import Console
     from rich.progress import Progress
 
     from shared.clock import system_now
+    from shared.identity import topic_of
     from shared.producer import publish
 
     settings, simulator = servers(), tool("simulator")
     starting = simulator.starting_for(jobs, system_now().date())
     events = list(simulator.simulate(jobs, seed, starting=starting))
-    with Progress() as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("publishing", total=len(events))
         publish(settings, events, "simulator", lambda n: progress.update(task, completed=n))
+    topics = dict(sorted(Counter(topic_of(event).name for event in events).items()))
+    if as_json:
+        typer.echo(json.dumps({"jobs": jobs, "seed": seed, "events": topics}))
+    else:
+        for name, count in topics.items():
+            typer.echo(f"{count:8} {name}")
+        typer.echo(f"{len(events):8} events of {jobs} jobs published")
 
 
 def _pass_on(name: Tool, command: str, context: typer.Context) -> None:
     """Run a tool's own command on the arguments given."""
-    own = typer.Typer(pretty_exceptions_enable=False)
+    own = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     own.command()(getattr(tool(name), command)(servers))
     own(context.args, prog_name=context.command_path)

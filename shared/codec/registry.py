@@ -1,13 +1,14 @@
 """A Confluent-compatible schema registry: ids resolved and cached, its absence never poison."""
 
 import json
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from shared.errors import ConfigurationError, Transient, Undecodable
+from shared.errors import ConfigurationError, Transient, Undecodable, Unreachable
 from shared.schemas import Schema, plain_schema
-from shared.settings import Settings
+from shared.settings import Settings, shown
 
 _TIMEOUT_S = 5.0
 _BYTES_MAX = 1024 * 1024
@@ -19,7 +20,9 @@ class HttpRegistry:
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):
-            msg = f"COLOPHON_SCHEMA_REGISTRY_URL must begin with http:// or https:// (got {url!r})"
+            msg = (
+                f"COLOPHON_SCHEMA_REGISTRY_URL: begins with http:// or https:// (got {shown(url)})"
+            )
             raise ConfigurationError(msg)
         self._url = url.rstrip("/")
         self._schemas: dict[int, Any] = {}
@@ -67,9 +70,16 @@ class HttpRegistry:
         except HTTPError as error:
             if error.code == _NOT_FOUND:
                 return None
-            raise Transient("registry", f"{path}: {error}") from error
-        except (URLError, TimeoutError, ConnectionError) as error:
-            raise Transient("registry", f"{self._url} does not answer: {error}") from error
+            raise self._unreachable(error) from error
+        except (OSError, HTTPException, ValueError) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(
+            "registry",
+            f"the schema registry does not answer as one: COLOPHON_SCHEMA_REGISTRY_URL="
+            f"{shown(self._url)} ({error}); start it, or name one that runs",
+        )
 
 
 def registry_from(settings: Settings) -> HttpRegistry | None:

@@ -91,6 +91,7 @@ class Assignment:
                 self._answered = True
             except KafkaException:
                 self._answered = False
+            self._admin.poll(0)  # hands over its log
             self._asked_at = monotonic()
         return self._answered
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from sqlalchemy import text
 
-from shared import db
+from shared import db, kafka
 from shared.clock import clock_from, monotonic
 from shared.codec.codec import Codec
 from shared.codec.registry import registry_from
@@ -184,9 +184,11 @@ def _turned_within(loop: ConsumerLoop, seconds: float) -> bool:
 
 def run_service(spec: ServiceSpec) -> NoReturn:
     """Run `spec` against the configured servers; exits 0 when stopped, 1 or 2 with a reason."""
+    configure(spec.name, "INFO")
     try:
         settings = read_settings()
         configure(spec.name, settings.log_level)
+        kafka.LOG.sink = _warn
         faults.arm(settings)
         ServiceProcess(spec, settings).run()
     except ConfigurationError as error:
@@ -199,6 +201,10 @@ def run_service(spec: ServiceSpec) -> NoReturn:
         logger().critical("crashed", exc_info=error)
         os._exit(1)  # the Kafka client's threads could keep a broken process alive
     sys.exit(0)
+
+
+def _warn(facility: str, text: str, left_out: int) -> None:
+    logger().warning("kafka client", facility=facility, text=text[:300], left_out=left_out)
 
 
 def _stop_with_parent() -> None:

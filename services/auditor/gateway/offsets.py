@@ -15,7 +15,6 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from services.auditor.domain.status import Ends, Place
 from shared import kafka
 from shared.clock import monotonic
-from shared.errors import Transient
 from shared.settings import Settings
 
 _TIMEOUT_S: Final = 10.0
@@ -27,13 +26,10 @@ def read_ends(settings: Settings, topics: Mapping[str, Sequence[str]]) -> Ends:
     """The end of every partition of `topics`, by group, and the offsets that each has committed.
 
     A topic that does not exist has no partitions, a group that never committed no offsets. Raises
-    `Transient` when the broker does not answer.
+    `Unreachable` when the broker does not answer.
     """
     admin = AdminClient(kafka.client(settings))
-    try:
-        present = admin.list_topics(timeout=_TIMEOUT_S).topics
-    except KafkaException as error:
-        raise Transient("kafka", f"the broker does not answer: {error}") from error
+    present = kafka.metadata(settings, admin).topics
     places = {
         group: [
             Place(name, n) for name in names if name in present for n in present[name].partitions

@@ -14,7 +14,7 @@ from services.auditor.gateway.offsets import read_ends
 from services.invoicer.gateway import NUMBERED
 from services.invoicer.handler.numbers import check_numbers, keep_checked
 from services.invoicer.main import SERVICE
-from shared import db, kafka, reading, topics
+from shared import db, kafka, topics
 from shared.db import OWNER
 from shared.errors import ConfigurationError, Transient
 from shared.events.billing import InvoiceIssued
@@ -150,7 +150,7 @@ def test_a_record_that_cannot_be_read_gives_no_number(
 def test_without_a_broker_the_check_is_tried_again(
     house: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(kafka, "ANSWER_S", 0.3)
     away = house.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:9"})
     with at_work(away) as invoicer, pytest.raises(Transient, match="broker does not answer"):
         check_numbers(invoicer)

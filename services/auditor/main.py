@@ -142,6 +142,11 @@ def print_report(report: Report, console: Console) -> None:
     render.print_report(report, console)
 
 
+def report_json(report: Report) -> str:
+    """What `verify` found, for programs."""
+    return render.report_json(report)
+
+
 def print_summary(report: Report, console: Console) -> None:
     """What became of the jobs, what was issued, and how much of everything there is."""
     render.print_summary(report, console)
@@ -182,6 +187,7 @@ def _tables(settings: Settings) -> Tables:
 
 def _counts(evidence: Evidence, tables: Tables, files: Files) -> dict[str, int]:
     states = [f"{one.kind} {one.state}" for one in tables.deliveries.values()]
+    stages = [stage for _, stage in evidence.reminders]
     return {
         "records read": evidence.records.read,
         "records sent again": evidence.records.repeats,
@@ -191,7 +197,7 @@ def _counts(evidence: Evidence, tables: Tables, files: Files) -> dict[str, int]:
         "documents rendered": len(evidence.rendered),
         **{f"deliveries: {state}": states.count(state) for state in sorted(set(states))},
         "mails in the sink": sum(one.copies for one in (files.copies or {}).values()),
-        "reminders": len(evidence.reminders),
+        **{f"reminders: stage {stage}": stages.count(stage) for stage in sorted(set(stages))},
     }
 
 

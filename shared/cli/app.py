@@ -31,15 +31,27 @@ app.add_typer(dlq.app, name="dlq")
 def demo(
     jobs: Annotated[int, typer.Option(min=1, help="Simulated jobs.")] = 200,
     files: Annotated[
-        Path | None, typer.Option("--input", help="A folder of job files to ingest as well.")
+        Path | None,
+        typer.Option(
+            "--input",
+            exists=True,
+            file_okay=False,
+            readable=True,
+            help="A folder of job files to ingest as well.",
+        ),
     ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run the whole pipeline on sample and real input, to completion, then sum it up."""
     from rich.console import Console
 
     from shared.local.demo import run_demo
 
-    raise typer.Exit(run_demo(jobs, files, Console()))
+    report = run_demo(jobs, files, Console(stderr=as_json))
+    if as_json:
+        typer.echo(tool("auditor").report_json(report))
+    raise typer.Exit(0 if report.is_sound else 1)
 
 
 @app.command()

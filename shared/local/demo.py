@@ -1,13 +1,13 @@
 """`colophon demo`: a print shop's day through the whole pipeline, then what happened to what.
 
 About 200 simulated jobs, one job for everything that can go differently, sample job files, and
-records that no producer should send; then time passes, a reminder falls due, and `verify` checks
-every cent.
+records that no producer should send; then time passes, reminders fall due stage by stage, and
+`verify` checks every cent.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Event as Waiter
 from typing import Any, Final
@@ -25,7 +25,7 @@ from shared.errors import Transient
 from shared.events.base import Event
 from shared.events.production import JobCompleted
 from shared.identity import key_of
-from shared.local.hours import working_hour
+from shared.local.hours import NOON, working_hour
 from shared.local.signals import signals_interrupt
 from shared.local.stack import LocalStack
 from shared.local.system import LocalSystem
@@ -36,6 +36,8 @@ from shared.topology import BY_EVENT, consumers
 
 SEED: Final = 7
 SETTLE_S: Final = 240.0
+STAGE_DAYS: Final = (1, 7, 14)
+"""So many days after the due date the stages come."""
 OVERDUE: Final = timedelta(days=45)
 _POLL_S = 0.5
 
@@ -49,8 +51,8 @@ class Fed:
     files: int
 
 
-def run_demo(jobs: int, files: Path | None, console: Console) -> int:
-    """Run the demo in a fresh data directory; 0 when `verify` passes."""
+def run_demo(jobs: int, files: Path | None, console: Console) -> Any:  # noqa: ANN401 -- the auditor's
+    """Run the demo in a fresh data directory; returns what `verify` reports."""
     started = monotonic()
     settings = read_settings()
     own = settings if settings.has_own_servers else None
@@ -64,20 +66,17 @@ def run_demo(jobs: int, files: Path | None, console: Console) -> int:
         system.start_services(service.name for service in consumers())
         fed = _feed(system.settings, jobs, files, console)
         _settle(system.settings, "from job to invoice, mail and books", fed.simulated, console)
-        then = working_hour(system.clock.now() + OVERDUE)
-        system.clock.advance(then - system.clock.now())
-        console.print(
-            f"Business time moves to {then.day} {then:%B %Y, %H:%M} UTC: reminders fall due."
-        )
-        _await_reminders(system.settings)
-        _settle(system.settings, "reminders", fed.simulated, console)
+        for then in moments(_usual_due_date(system.settings), system.clock.now()):
+            system.clock.advance(then - system.clock.now())
+            console.print(f"Business time moves to {then.day} {then:%B %Y, %H:%M} UTC.")
+            _settle(system.settings, "reminders that fall due", fed.simulated, console)
         named = _name_documents(system.settings)
         report = tool("auditor").verify(system.settings)
         tool("auditor").print_summary(report, console)
         tool("auditor").print_report(report, console)
         _say_where(system, named, console)
     console.print(f"Done in {monotonic() - started:.0f} s.")
-    return 0 if report.is_sound else 1
+    return report
 
 
 def _feed(settings: Settings, jobs: int, files: Path | None, console: Console) -> Fed:
@@ -128,17 +127,25 @@ def _settle(settings: Settings, what: str, jobs: int, console: Console) -> None:
             rest.wait(_POLL_S)
 
 
-def _await_reminders(settings: Settings) -> None:
-    """The scheduler looks at the clock once a second: wait until it has seen the new time."""
-    deadline, rest = monotonic() + SETTLE_S, Waiter()
-    query = text("SELECT count(*) FROM dunning_scheduler.reminder")
-    while True:
-        with db.transaction(settings, AUDITOR) as connection:
-            if connection.execute(query).scalar_one():
-                return
-        if monotonic() > deadline:
-            raise Transient("demo", "no reminder fell due")
-        rest.wait(_POLL_S)
+def _usual_due_date(settings: Settings) -> date:
+    """The due date of most invoices that somebody may have to be reminded of."""
+    query = text(
+        "SELECT due_on FROM dunning_scheduler.invoice WHERE next_action_at IS NOT NULL"
+        " GROUP BY due_on ORDER BY count(*) DESC, due_on LIMIT 1"
+    )
+    with db.transaction(settings, AUDITOR) as connection:
+        found: date = connection.execute(query).scalar_one()
+        return found
+
+
+def moments(due_on: date, now: datetime) -> list[datetime]:
+    """Where time stands still for a look: as the stages of `due_on` come, and when all is late.
+
+    Each is a working hour of sellers, after `now`.
+    """
+    noon = datetime.combine(due_on, NOON)
+    wanted = {working_hour(noon + timedelta(days=days)) for days in STAGE_DAYS}
+    return sorted(moment for moment in wanted | {working_hour(now + OVERDUE)} if moment > now)
 
 
 def _name_documents(settings: Settings) -> Path:
@@ -164,8 +171,8 @@ def _say_where(system: LocalSystem, named: Path, console: Console) -> None:
         ("Service logs:   ", system.settings.data_dir / "logs"),
     ):
         console.print(what, where, sep="", soft_wrap=True)
-    again = f"COLOPHON_DATA_DIR={system.settings.data_dir} colophon up, then colophon status"
-    console.print(f"Look again:     {again}", soft_wrap=True)
+    here = f"COLOPHON_DATA_DIR={system.settings.data_dir} colophon"
+    console.print(f"Look again:     {here} up, then {here} status", soft_wrap=True)
 
 
 def _files(folders: Iterable[Path]) -> list[Path]:

@@ -55,7 +55,9 @@ def _accounting_reads_what_was_posted(pipeline: Pipeline, issued: int) -> None:
         timeout=90,
         check=True,
     )
-    assert len(done.stdout.splitlines()) == issued
+    lines = done.stdout.splitlines()
+    assert len(lines) == issued
+    assert all(re.search(r" (JPY \d+|[A-Z]{3} \d+\.\d\d)$", line) for line in lines)
 
 
 def _traces_lead_from_the_job_to_the_books(pipeline: Pipeline) -> None:

@@ -109,6 +109,7 @@ class Price:
     lines: int
     at_ms: int
     message_id: UUID
+    reasons: tuple[str, ...]
 
     @property
     def order(self) -> tuple[int, int]:
@@ -240,6 +241,7 @@ def price(seen: Seen) -> Price:
         lines=line_print(said["lines"]),
         at_ms=seen.at_ms,
         message_id=seen.identity,
+        reasons=tuple(dict.fromkeys(reason["code"] for reason in said["reasons"])),
     )
 
 
@@ -261,7 +263,11 @@ _BY_EVENT: Final[Mapping[type[Event], Fields]] = {
     JobCompleted: {"quality": None},
     QualityDecided: dict.fromkeys(("job_id", "revision", "quality")),
     MetricsExtracted: {},
-    JobPriced: {"path": None, "currency": None, "net_total": None, "lines": _LINE},
+    JobPriced: {
+        **dict.fromkeys(("path", "currency", "net_total")),
+        "reasons": {"code": None},
+        "lines": _LINE,
+    },
     ReviewRequested: {"previous_net_total": None},
     InvoiceIssued: {
         **_DOCUMENT,

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from services.auditor.domain.arithmetic import plain
@@ -202,7 +203,13 @@ def _claims(job: JobKey, story: Story, tables: Tables, applied: Applied) -> Iter
     price = story.price
     if invoiced is not None:
         is_open = _asks_for_correction(story, invoiced)
-        yield Claim(Outcome.CORRECTION_OPEN if is_open else Outcome.INVOICED)
+        yield (
+            Claim(Outcome.CORRECTION_OPEN)
+            if is_open
+            else Claim(
+                Outcome.INVOICED, _in_words(max(story.invoices, key=attrgetter("revision")).path)
+            )
+        )
     accepted = [revision for revision in story.completed if (*job, revision) in tables.accepted]
     if not accepted:
         yield from _not_accepted(story, applied)
@@ -239,13 +246,18 @@ def _extraction(newest: int, known: Extraction | None) -> Iterator[Claim]:
         yield Claim(outcome, known.reason or "")
 
 
+def _in_words(path: str) -> str:
+    """A billing path as people name it: straight-through."""
+    return path.lower().replace("_", "-")
+
+
 def _price(
     job: JobKey, price: Price, tables: Tables, applied: Applied, *, is_invoiced: bool
 ) -> Iterator[Claim]:
     state = tables.billing_states.get(job)
     match price.path:
         case "REVIEW":
-            yield Claim(Outcome.IN_REVIEW)
+            yield Claim(Outcome.IN_REVIEW, ", ".join(price.reasons))
         case "HOLD":
             yield Claim(Outcome.ON_HOLD, "price")
         case "REJECTED":

@@ -25,6 +25,7 @@ from tests.unit.auditor.world import issued, priced, records
 JOB = JobKey("DE01", "J-1")
 COMPLETED_ID, EXTRACTED_ID, PRICED_ID = (UUID(int=n) for n in (1, 2, 3))
 EXTRACTED = Extraction(1, "extracted", None)
+STRAIGHT_THROUGH = Claim(Outcome.INVOICED, "straight-through")
 
 
 def story(path: Path | None = None, *, revision: int = 1, invoiced: bool = False) -> Story:
@@ -34,7 +35,8 @@ def story(path: Path | None = None, *, revision: int = 1, invoiced: bool = False
     told.extracted[revision] = Extracted(revision, 20, EXTRACTED_ID)
     if path:
         (seen,) = records([priced(issued(), path=path, revision=revision)])
-        known = replace(price(seen), message_id=PRICED_ID, at_ms=30)
+        why = ("slow-press", "new-work")
+        known = replace(price(seen), message_id=PRICED_ID, at_ms=30, reasons=why)
         told.prices[known.order] = known
     if invoiced:
         told.invoices.append(document(records([issued()])[0], is_invoice=True))
@@ -92,7 +94,7 @@ def test_a_job_that_nobody_took_is_waiting_rejected_or_lost() -> None:
 @pytest.mark.parametrize(
     ("path", "state", "outcome"),
     [
-        (Path.REVIEW, "review", Claim(Outcome.IN_REVIEW)),
+        (Path.REVIEW, "review", Claim(Outcome.IN_REVIEW, "slow-press, new-work")),
         (Path.HOLD, "hold", Claim(Outcome.ON_HOLD, "price")),
         (Path.REJECTED, "rejected", Claim(Outcome.REJECTED, "by decision")),
         (Path.STRAIGHT_THROUGH, "tax_hold", Claim(Outcome.ON_HOLD, "tax")),
@@ -114,13 +116,13 @@ def test_a_held_record_explains_why_a_job_has_not_come_further() -> None:
 
 def test_an_invoiced_job() -> None:
     billed = story(Path.STRAIGHT_THROUGH, invoiced=True)
-    assert claims(billed, state="invoiced") == {Claim(Outcome.INVOICED)}
+    assert claims(billed, state="invoiced") == {STRAIGHT_THROUGH}
     # When a newer revision arrives, not billable, on hold, priced
     billed.completed |= story(revision=2).completed
     failed = Extraction(2, "not_billable", "quality-failed")
-    assert claims(billed, failed) == {Claim(Outcome.INVOICED)}
+    assert claims(billed, failed) == {STRAIGHT_THROUGH}
     billed.prices |= story(Path.HOLD, revision=2).prices
-    assert claims(billed) == {Claim(Outcome.INVOICED)}
+    assert claims(billed) == {STRAIGHT_THROUGH}
     billed.prices |= story(Path.REVIEW, revision=2).prices
     assert claims(billed) == {Claim(Outcome.CORRECTION_OPEN)}
 

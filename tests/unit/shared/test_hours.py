@@ -1,12 +1,13 @@
 """The moment that a demo moves its clock to: past the time asked for, and sellers at work."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.calendar import is_business_day
+from shared.local.demo import moments
 from shared.local.hours import working_hour
 
 
@@ -32,3 +33,12 @@ def test_berlin_and_london_are_at_work(later: timedelta) -> None:
         local = found.astimezone(ZoneInfo(zone))
         assert is_business_day(local.date(), *calendar)
         assert 9 <= local.hour < 17
+
+
+def test_the_demos_time_stops_at_each_stage() -> None:
+    """If it jumped at once, every customer would get the last reminder first."""
+    due_on, now = date(2026, 12, 7), datetime(2026, 11, 23, 9, tzinfo=UTC)
+    seen = [(moment.date() - due_on).days for moment in moments(due_on, now)]
+    assert seen == [1, 7, 14, 31]
+    # What is late already is looked at in the stages that are still to come
+    assert len(moments(date(2026, 11, 13), now)) == 2

@@ -90,6 +90,22 @@ def test_a_nonsense_setting_is_named(
     assert printed.count("\n") == 1
 
 
+def test_a_folder_that_does_not_exist_is_wrong_use(run: Run) -> None:
+    """If it failed: the demo would run without the files, and nobody would notice."""
+    code, printed = run("demo --input /nowhere")
+    assert code == 2
+    assert "/nowhere" in printed
+    assert "Preparing" not in printed
+
+
+@pytest.mark.parametrize("verb", ["ingest", "verify", "status", "simulate", "demo"])
+def test_help_names_the_commands_own_options_only(run: Run, verb: str) -> None:
+    code, printed = run(f"{verb} --help")
+    assert code == 0
+    assert "--json" in printed
+    assert "-completion" not in printed
+
+
 def test_no_password_is_shown() -> None:
     for url in (
         "postgresql://u:a:b/c@d@h:5/db",

@@ -1,6 +1,7 @@
 # Needs Python 3.11 or newer and make; everything else is set up inside the clone, in .venv.
 
 VENV := .venv
+PEERS := faststream quixstreams
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -40,8 +41,14 @@ fmt: install  ## format, and mend what ruff can mend
 generate: install  ## write the generated parts: README tables, diagrams, manifests
 	$(BIN)/python -m shared.generate
 
-bench: install  ## how fast the pipeline is on this machine
-	$(BIN)/python -m tests.benchmarksmarks $(ARGS)
+bench: install $(PEERS:%=$(VENV)/peers/%/.installed)  ## how fast it is on this machine, beside its peers
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Their pins differ from ours, so each has an environment of its own.
+$(VENV)/peers/%/.installed: tests/benchmarks/peers/%.lock | $(PROJECT)
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
+	@touch $@
 
 coverage: install  ## every test with branch coverage, and the floors it must keep
 	$(BIN)/python -m coverage erase
@@ -52,10 +59,11 @@ coverage: install  ## every test with branch coverage, and the floors it must ke
 
 RUNTIME := shared/runtime/*,shared/inbox.py,shared/outbox.py,shared/held.py,shared/retry.py
 
-lock: install  ## resolve the newest versions that pyproject.toml admits, into the two lock files
+lock: install  ## resolve the newest versions that pyproject.toml admits, into the lock files
 	$(PIP) install --quiet --upgrade uv
 	$(LOCK) --extra local --extra dev -o requirements.lock pyproject.toml
 	$(LOCK) --extra build -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
+	for peer in $(PEERS); do $(LOCK) -o tests/benchmarks/peers/$$peer.lock tests/benchmarks/peers/$$peer.in; done
 
 # For every platform and every Python from 3.11 on; it names no index, so that any mirror serves.
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \

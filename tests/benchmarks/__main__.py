@@ -1,9 +1,10 @@
-"""`make bench`: the whole pipeline on this machine, everything included; prints what it saw."""
+"""`make bench`: the runtime beside its peers, then the whole pipeline; prints what it saw."""
 
 import argparse
 import os
 import platform
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -12,28 +13,61 @@ from rich.table import Table
 from shared.local.system import LocalSystem
 from shared.topology import consumers
 from tests.benchmarks.pipeline import Latency, Throughput, light_load, throughput
+from tests.benchmarks.runtime.contest import OURS, contest
+
+_VERSIONS = ("confluent-kafka", "fastavro", "psycopg", "pydantic", "sqlalchemy")
 
 
 def main() -> None:
-    """Run the pipeline at full load, then at light load."""
-    arguments = argparse.ArgumentParser(prog="bench")
-    arguments.add_argument("--jobs", type=int, default=2000)
-    arguments.add_argument("--light", type=int, default=100)
+    """Run what is asked for, one thing at a time."""
+    arguments = argparse.ArgumentParser(prog="make bench ARGS=...")
+    arguments.add_argument("--jobs", type=int, default=2000, help="of the whole pipeline")
+    arguments.add_argument("--light", type=int, default=100, help="jobs at light load")
+    arguments.add_argument("--records", type=int, default=30_000, help="of the runtime's contest")
+    arguments.add_argument("--only", choices=("runtime", "pipeline"))
     wanted = arguments.parse_args()
     console = Console()
+    _print_machine(console)
+    if wanted.only != "pipeline":
+        _runtime(console, wanted.records)
+    if wanted.only != "runtime":
+        _pipeline(console, wanted.jobs, wanted.light)
+
+
+def _print_machine(console: Console) -> None:
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    console.print(
+        f"{platform.platform()}, {os.cpu_count()} cores, load {load},"
+        f" Python {platform.python_version()}"
+    )
+    console.print(", ".join(f"{name} {version(name)}" for name in _VERSIONS))
+
+
+def _runtime(console: Console, records: int) -> None:
+    title = "One consumer, effect once: records in, state, records out"
+    table = Table("records", "contender", "a second", "(a) is", "CPU each", "memory", title=title)
+    best: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="colophon-bench-") as folder:
+        for size, one, seen in contest(Path(folder), records):
+            if one is OURS:
+                best[size] = seen.per_s
+            row = (f"{seen.per_s:,.0f}", f"{best[size] / seen.per_s:.2f} times")
+            usage = (f"{seen.cpu_us:,.0f} µs", f"{seen.peak_mb:.0f} MB")
+            table.add_row(size, one.name, *row, *usage)
+            console.print(f"{size}, {one.name}: {row[0]} a second")
+    console.print(table)
+
+
+def _pipeline(console: Console, jobs: int, light: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="colophon-bench-") as folder,
         LocalSystem(Path(folder), report=console.print) as system,
     ):
         system.start_services(service.name for service in consumers())
-        loaded = throughput(system, wanted.jobs)
-        light = light_load(system, wanted.light)
-    _print(console, loaded, light)
+        _print_pipeline(console, throughput(system, jobs), light_load(system, light))
 
 
-def _print(console: Console, loaded: Throughput, light: Latency) -> None:
-    cores = os.cpu_count()
-    console.print(f"{platform.platform()}, {cores} cores, Python {platform.python_version()}")
+def _print_pipeline(console: Console, loaded: Throughput, light: Latency) -> None:
     table = Table(
         "figure", "seen", title="The whole pipeline, broker, database, PDF, mail included"
     )

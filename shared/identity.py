@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from functools import cache
 from string import Formatter
-from urllib.parse import quote
 from uuid import UUID
 
 from shared.events.base import Event
-from shared.ids import cause_id
+from shared.ids import cause_id, escaped
 from shared.topology import BY_EVENT, Topic
 
 
@@ -19,8 +18,10 @@ def _template(topic: Topic) -> tuple[tuple[str, str | None], ...]:
 def key_of(topic: Topic, event: Event) -> str:
     """The record key that `event` must travel under."""
     return "".join(
-        literal + (quote(str(getattr(event, field)), safe="") if field else "")
-        for literal, field in _template(topic)
+        [
+            literal + (escaped(str(getattr(event, field))) if field else "")
+            for literal, field in _template(topic)
+        ]
     )
 
 

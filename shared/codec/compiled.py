@@ -27,6 +27,18 @@ _KNOWN_MAX: Final = 20_000
 _SIZE_MAX: Final = 64  # free text hardly recurs
 
 
+# What pydantic's own constructor fills in, by the setters of the slots themselves.
+_PUT: Final = {
+    f"put_{name}": BaseModel.__dict__[slot].__set__
+    for name, slot in {
+        "fields": "__dict__",
+        "names": "__pydantic_fields_set__",
+        "extra": "__pydantic_extra__",
+        "private": "__pydantic_private__",
+    }.items()
+}
+
+
 class Doubt(Exception):
     """The body is unusual: not for this module to judge."""
 
@@ -55,17 +67,45 @@ def reader_of(model: type[BaseModel]) -> Read:
     for _, target, wire in fields:
         _emit_read(code, wire, target)
     content = ", ".join(f"{name!r}: {target}" for name, target, _ in fields)
-    names = code.bind(frozenset(model.model_fields))
     code.line(f"m = new({code.bind(model)})")
-    code.line(f"put(m, '__dict__', {{{content}}})")
-    code.line(f"put(m, '__pydantic_fields_set__', set({names}))")  # a copy of it may change
-    code.line("put(m, '__pydantic_extra__', None)")
-    code.line("put(m, '__pydantic_private__', None)")
+    code.line(f"put_fields(m, {{{content}}})")
+    code.line(f"put_names(m, {code.bind(set(model.model_fields))})")  # shared: every copy copies it
+    code.line("put_extra(m, None)")
+    code.line("put_private(m, None)")
     code.line("return m, i")
-    compiled: Read = code.function(
-        new=model.__new__, put=object.__setattr__, size=_size, varint=_varint
+    compiled: Read = code.function(new=model.__new__, size=_size, varint=_varint, **_PUT)
+    size = _least_size(model)
+    return compiled if size is None else _remembering(compiled, size)
+
+
+def _least_size(model: type[BaseModel]) -> int | None:
+    """The bytes of a model of few values, all of one byte and the optional absent; else None."""
+    fields = [wire for _, wire in wire_of(model).fields]
+    is_small = all(
+        isinstance(wire, Maybe) or (isinstance(wire, Leaf) and wire.kind in ("enum", "boolean"))
+        for wire in fields
     )
-    return compiled
+    return len(fields) if is_small else None
+
+
+def _remembering(read: Read, size: int) -> Read:
+    """As `read`, which is asked once for each body of just `size` bytes: models are immutable.
+
+    What was read from some bytes to their end is read from the same bytes again.
+    """
+    known: dict[bytes, Any] = {}
+
+    def remembered(b: bytes, i: int, amounts: list[Decimal]) -> tuple[Any, int]:
+        raw = b[i : i + size]
+        model = known.get(raw)
+        if model is not None:
+            return model, i + size
+        model, end = read(b, i, amounts)
+        if end == i + size and len(known) < _KNOWN_MAX:
+            known[raw] = model
+        return model, end
+
+    return remembered
 
 
 @cache

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from shared import kafka
+from shared.codec.framing import Fingerprint, frame
 from shared.identity import key_of, message_id
 from shared.outbox import event_headers
 from shared.schemas import newest
@@ -29,7 +30,11 @@ def main() -> None:
     writer = parse_schema(dict(newest(TARGET).published))
     consumer = Consumer(
         kafka.consumer(settings, "executemany")
-        | {"auto.offset.reset": "earliest", "enable.partition.eof": False}
+        | {
+            "auto.offset.reset": "earliest",
+            "enable.auto.offset.store": True,
+            "enable.partition.eof": False,
+        }
     )
     consumer.subscribe([SOURCE])
     producer = Producer(kafka.producer(settings))
@@ -50,6 +55,7 @@ def _apply(
 ) -> None:
     inbox, states = [], []
     source, target = BY_NAME[SOURCE], BY_NAME[TARGET]
+    name = Fingerprint(newest(TARGET).fingerprint)
     for message in messages:
         if (error := message.error()) is not None:
             raise KafkaException(error)
@@ -60,13 +66,16 @@ def _apply(
         place = (SOURCE, message.partition(), message.offset())
         inbox.append((message_id(source, event), value[:16], *place))
         states.append((price.job_id, price.revision, len(price.lines), price.net_total))
-        buffer = BytesIO(value[:_HEAD])
-        buffer.seek(_HEAD)
-        schemaless_writer(buffer, writer, price.model_dump())
+        body = BytesIO()
+        schemaless_writer(body, writer, price.model_dump())
         key = key_of(target, price)
         headers = event_headers(TARGET, key, message_id(target, price), "benchmark", None)
-        producer.produce(TARGET, buffer.getvalue(), key, headers=list(headers))
+        producer.produce(TARGET, frame(name, body.getvalue()), key, headers=list(headers))
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(INBOX, inbox)
         cursor.executemany(STATE, states)
         producer.flush()
+
+
+if __name__ == "__main__":
+    main()

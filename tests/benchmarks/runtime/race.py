@@ -49,14 +49,15 @@ def race(
         fill(scratch, count, lines)
         command = [python or sys.executable, "-m", module]
         with running(scratch, command, processes) as children:
-            seconds = watch(scratch, count)
+            seconds = watch(scratch, count, children)
             usage = [_usage(child.pid) for child in children]
         out = len(read_topic(scratch, TARGET))
     if out != count:
         msg = f"{module}: {out} records came out, not {count}"
         raise RuntimeError(msg)
     cpu_s, peaks = sum(cpu for cpu, _ in usage), [peak for _, peak in usage]
-    return Result(count, count * (1 - _SKIPPED) / seconds, cpu_s / count * 1e6, max(peaks))
+    per_s = count * (1 - _SKIPPED) / max(seconds, _LOOK_S)
+    return Result(count, per_s, cpu_s / count * 1e6, max(peaks))
 
 
 def prepare(settings: Settings) -> None:
@@ -105,7 +106,7 @@ def running(
                 child.wait()
 
 
-def watch(settings: Settings, count: int) -> float:
+def watch(settings: Settings, count: int, children: "list[subprocess.Popen[bytes]]") -> float:
     """Seconds from when a tenth of `count` records stood in the target until all did.
 
     The broker is asked where its topic ends: a record's own timestamp may be that of its cause.
@@ -123,9 +124,9 @@ def watch(settings: Settings, count: int) -> float:
         if started_at and last_at and reached >= count and now - last_at > _QUIET_S:
             consumer.close()
             return last_at - started_at
-        if now > deadline:
-            msg = f"{reached} of {count} records in {LIMIT_S} s"
-            raise TimeoutError(msg)
+        if now > deadline or any(child.poll() is not None for child in children):
+            msg = f"{reached} of {count} records, then nothing more: see logs/ in the data folder"
+            raise RuntimeError(msg)
         rest.wait(_LOOK_S)
 
 

@@ -53,7 +53,7 @@ def round_money(value: Decimal, currency: str) -> Decimal:
     return value.quantize(cent(currency), ROUND_HALF_UP)
 
 
-@lru_cache(maxsize=20_000)  # prices recur all day, and rounding costs ten times a look
+@lru_cache(maxsize=4_000)  # prices recur all day, and rounding costs ten times a look
 def is_money(value: Decimal, currency: str) -> bool:
     """Whether `value` has no more decimals than `currency` has."""
     return value == round_money(value, currency)

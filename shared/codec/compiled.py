@@ -23,7 +23,7 @@ Read = Callable[[bytes, int, list[Decimal]], tuple[Any, int]]
 Write = Callable[[Any, bytearray, list[Decimal]], None]
 """(model, body to append to, amounts to append to)."""
 
-_KNOWN_MAX: Final = 20_000
+_KNOWN_MAX: Final = 4_000
 _SIZE_MAX: Final = 64  # free text hardly recurs
 
 

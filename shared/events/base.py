@@ -63,7 +63,7 @@ class Decimals:
         return value
 
 
-_SOUND_MAX = 20_000
+_SOUND_MAX = 4_000
 AMOUNT, RATE, QUANTITY = Decimals(24, 4), Decimals(24, 6), Decimals(28, 9)
 
 Amount = Annotated[Decimal, AfterValidator(AMOUNT.checked), AMOUNT]

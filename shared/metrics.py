@@ -54,6 +54,8 @@ def _histogram(
     )
 
 
+READY = _gauge("ready", "1 where a check of /readyz holds, 0 where it does not.", "check")
+
 # The consumer.
 CONSUMER_LAG_RECORDS = _gauge(
     "consumer_lag_records", "Records not yet consumed.", "topic", "partition"

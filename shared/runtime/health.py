@@ -65,6 +65,7 @@ def _handler(live: Check, ready: Check) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
+                ready()  # so that its gauges say what holds now
                 self._answer(200, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
             elif self.path in ("/livez", "/readyz"):
                 checks = live() if self.path == "/livez" else ready()

@@ -16,6 +16,7 @@ from shared.codec.codec import Codec
 from shared.codec.registry import registry_from
 from shared.errors import ColophonError, ConfigurationError, headline
 from shared.logging import configure, logger
+from shared.metrics import READY
 from shared.retry import Backoff, transient_reason
 from shared.runtime import faults
 from shared.runtime.desk import RuntimeDesk, WorkerThread
@@ -164,10 +165,17 @@ class ServiceProcess:
         return {"loop": self._loop is None or _turned_within(self._loop, _HEARTBEAT_MAX_S)}
 
     def _ready(self) -> dict[str, bool]:
+        checks = self._checks()
+        for check, holds in checks.items():
+            READY.labels(self._spec.name, check).set(holds)
+        return checks
+
+    def _checks(self) -> dict[str, bool]:
         loop = self._loop
         if loop is None:
             return {"started": False}
         return {
+            "started": True,
             "loop": _turned_within(loop, _TURN_MAX_S),
             "assigned": loop.assignment.is_claimed,
             "broker": loop.assignment.broker_answers(),

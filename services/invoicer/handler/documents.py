@@ -20,6 +20,10 @@ from shared.logging import logger
 from shared.metrics import DOCUMENTS
 from shared.runtime.service import Desk, UnitOfWork
 
+# Both from the start, at 0: Prometheus cannot see the rise of a series that begins at 1.
+for _outcome in ("rendered", "given-up"):
+    DOCUMENTS.labels(SERVICE_NAME, _outcome)
+
 PORTION: Final = 25
 LEASE: Final = timedelta(seconds=60)
 ATTEMPTS_MAX: Final = 5

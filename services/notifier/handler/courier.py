@@ -34,6 +34,11 @@ from shared.runtime.service import Desk
 from shared.settings import Settings
 
 SERVICE_NAME: Final = "notifier"
+# From the start, at 0: Prometheus cannot see the rise of a series that begins at 1.
+for _channel in (Channel.EMAIL, Channel.FILE_DROP):
+    for _state in (State.DELIVERED, State.FAILED):
+        DELIVERIES.labels(SERVICE_NAME, _channel, _state)
+
 PORTION: Final = 50
 PORTION_SECONDS: Final = 4.0
 """After this long the rest of a portion is given back: a stop must not wait for a slow server."""

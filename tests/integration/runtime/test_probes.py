@@ -8,6 +8,7 @@ from http.client import HTTPConnection
 import pytest
 from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.parser import text_string_to_metric_families
 
 from shared import metrics
 from shared.clock import monotonic
@@ -27,7 +28,7 @@ PROMISED = """
     dlq_records_total dlq_depth dlq_oldest_age_seconds dlq_parked_keys dlq_breaker_state
     dlq_replayed_total waiting_events waiting_oldest_age_seconds
     outbox_depth outbox_oldest_age_seconds outbox_publish_latency_seconds outbox_relay_is_leader
-    outbox_relay_fenced_total outbox_quarantined_rows db_transaction_seconds
+    outbox_relay_fenced_total outbox_quarantined_rows db_transaction_seconds ready
 """.split()
 
 # What only a fault brings; the traffic below brings all others.
@@ -76,12 +77,31 @@ def process(echo: Echo) -> Iterator[ServiceProcess]:
 
 def get(process: ServiceProcess, path: str) -> tuple[int, dict[str, bool]]:
     """Status and checks."""
+    status, body = fetch(process, path)
+    checks: dict[str, bool] = json.loads(body)
+    return status, checks
+
+
+def scraped(process: ServiceProcess, check: str) -> float:
+    """What Prometheus hears of a check of readiness."""
+    families = text_string_to_metric_families(fetch(process, "/metrics")[1])
+    samples = [sample for family in families for sample in family.samples]
+    (value,) = (
+        sample.value
+        for sample in samples
+        if sample.name == "colophon_ready" and sample.labels["check"] == check
+    )
+    return value
+
+
+def fetch(process: ServiceProcess, path: str) -> tuple[int, str]:
+    """Status and body."""
     connection = HTTPConnection("127.0.0.1", process.health.port, timeout=10)
     connection.request("GET", path)
     answer = connection.getresponse()
-    checks: dict[str, bool] = json.loads(answer.read())
+    body = answer.read().decode()
     connection.close()
-    return answer.status, checks
+    return answer.status, body
 
 
 Fault = Callable[[ConsumerLoop], None]
@@ -125,6 +145,7 @@ def test_what_makes_a_process_unready_and_what_dead(
     process._loop = echo.joined().loop
     fault(echo.loop)
     assert get(process, "/livez")[0] == live
+    assert (scraped(process, check), scraped(process, "workers")) == (0, 1)
     status, checks = get(process, "/readyz")
     assert status == 503
     assert not checks[check]

@@ -1,4 +1,4 @@
-"""The parts of the READMEs that are made from the map, so that they cannot lie.
+"""What is made from the map, so that it cannot lie: parts of the READMEs, and the dashboards.
 
 `python -m shared.generate` writes them, `--check` only says whether they are up to date. A part
 stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from shared.dashboards import dashboards
 from shared.errors import ConfigurationError
 from shared.topology import SERVICES, TOPICS, Service, Topic, consumed_by, produced_by
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+DASHBOARDS: Final = ROOT / "deploy" / "grafana" / "dashboards"
 
 
 def parts() -> Iterator[tuple[Path, str, str]]:
@@ -28,12 +30,12 @@ def parts() -> Iterator[tuple[Path, str, str]]:
 
 
 def stale() -> list[Path]:
-    """Write nothing; the files whose generated parts are not up to date."""
-    return [file for file, text in _renewed().items() if file.read_text("utf-8") != text]
+    """Write nothing; the files that are not up to date."""
+    return [file for file, text in _renewed().items() if _text(file) != text]
 
 
 def write() -> list[Path]:
-    """Bring every part up to date and return the files that changed."""
+    """Bring every file up to date and return the files that changed."""
     changed = stale()
     for file, text in _renewed().items():
         if file in changed:
@@ -41,8 +43,12 @@ def write() -> list[Path]:
     return changed
 
 
+def _text(file: Path) -> str | None:
+    return file.read_text("utf-8") if file.exists() else None
+
+
 def _renewed() -> dict[Path, str]:
-    texts: dict[Path, str] = {}
+    texts = {DASHBOARDS / name: text for name, text in dashboards()}
     for file, name, content in parts():
         before = texts.get(file) or file.read_text("utf-8")
         begin, end = f"<!-- generated:{name} -->", f"<!-- /generated:{name} -->"

@@ -50,6 +50,23 @@ def test_prometheus_scrapes_every_service_of_the_map() -> None:
     assert targets == {name: [f"{name}:{one.port}"] for name, one in CONSUMERS.items()}
 
 
+def test_prometheus_has_its_rules_and_keeps_what_the_budgets_look_back_on() -> None:
+    server = COMPOSE["services"]["prometheus"]
+    rules = yaml.safe_load(PROMETHEUS.read_text("utf-8"))["rule_files"]
+    assert [file for pattern in rules for file in PROMETHEUS.parent.glob(pattern)] != []
+    assert "./deploy/prometheus:/etc/prometheus:ro" in server["volumes"]
+    assert f"--config.file=/etc/prometheus/{PROMETHEUS.name}" in server["command"]
+    kept = [re.fullmatch(r"--storage.tsdb.retention.time=(\d+)d", one) for one in server["command"]]
+    assert [int(found[1]) > 30 for found in kept if found] == [True]
+
+
+def test_grafana_is_given_the_dashboards_where_it_looks_for_them() -> None:
+    folder = ROOT / "deploy" / "grafana" / "provisioning" / "dashboards"
+    (provider,) = yaml.safe_load((folder / "colophon.yml").read_text("utf-8"))["providers"]
+    mounted = COMPOSE["services"]["grafana"]["volumes"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in mounted
+
+
 def test_a_service_is_given_its_own_password_and_no_other() -> None:
     roles = {one.role for one in SERVICES} | {OWNER, AUDITOR, OPERATOR}
     given = {name: set(one["secrets"]) & roles for name, one in running().items()}

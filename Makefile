@@ -38,7 +38,7 @@ fmt: install  ## format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-generate: install  ## write the generated parts: README tables, diagrams, manifests
+generate: install  ## write the generated parts: README tables, diagrams, dashboards
 	$(BIN)/python -m shared.generate
 
 bench: install $(PEERS:%=$(VENV)/peers/%/.installed)  ## how fast it is on this machine, beside its peers

@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,57 +18,12 @@ from shared.events.billing import InvoiceIssued, JobPriced
 from shared.events.production import JobCompleted, MetricsExtracted
 from shared.generate import DASHBOARDS
 from shared.topology import BY_EVENT, consumers
-from tests.contract.promql import (
-    Series,
-    Unreadable,
-    exposed,
-    problems,
-    result_labels,
-    selectors,
-)
+from tests.contract.promql import Unreadable, exposed, problems, result_labels, selectors
+from tests.contract.shipped import RULES, alerts, known, panels, queries, rules
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
 CASES = Path(__file__).resolve().parent / "prometheus"
 GRAFANA = ROOT / "deploy" / "grafana"
-
-Rule = dict[str, Any]
-
-
-def rules() -> list[Rule]:
-    """Every rule of every group, recording rules and alerts."""
-    files = [yaml.safe_load(file.read_text("utf-8")) for file in RULES]
-    return [rule for file in files for group in file["groups"] for rule in group["rules"]]
-
-
-def alerts() -> list[Rule]:
-    return [rule for rule in rules() if "alert" in rule]
-
-
-def known() -> dict[str, Series]:
-    """What may be asked for: what is exposed, and what is recorded from it."""
-    found = exposed()
-    for rule in rules():
-        if "record" in rule:
-            found[rule["record"]] = Series("gauge", result_labels(rule["expr"], found))
-    return found
-
-
-def panels() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every panel with queries, with its dashboard's name."""
-    for file in sorted(DASHBOARDS.glob("*.json")):
-        for panel in json.loads(file.read_text("utf-8"))["panels"]:
-            if panel["type"] != "row":
-                yield f"{file.stem}: {panel['title']}", panel
-
-
-def queries() -> Iterator[tuple[str, str]]:
-    """Every expression of rules and panels, with where it stands."""
-    for rule in rules():
-        yield rule.get("alert") or rule["record"], rule["expr"]
-    for name, panel in panels():
-        for target in panel["targets"]:
-            yield name, target["expr"]
 
 
 def test_every_query_asks_for_what_is_exposed() -> None:

@@ -17,7 +17,7 @@ from shared.runtime.tables import METADATA
 from shared.tools import Tool, tool
 from shared.topology import consumers
 from tests.contract.promql import words_of_the_code
-from tests.contract.test_alerts import alerts, panels
+from tests.contract.shipped import alerts, panels
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Event as Waiter
 from typing import Any
 
@@ -12,6 +13,7 @@ from shared import db
 from shared.clock import monotonic, system_now
 from shared.db import AUDITOR
 from shared.events.base import Event
+from shared.local.hours import working_hour
 from shared.local.system import LocalSystem
 from shared.producer import publish
 from shared.tools import tool
@@ -51,6 +53,13 @@ class Pipeline:
             if monotonic() > deadline:
                 pytest.fail(f"not settled in {SETTLE_S} s: {now.explanation}")
             rest.wait(0.3)
+
+    def let_reminders_fall_due(self) -> None:
+        """Let 45 days pass, to an hour at which reminders are sent, and what comes of it settle."""
+        clock = self.system.clock
+        clock.advance(working_hour(clock.now() + timedelta(days=45)) - clock.now())
+        self.until("SELECT count(*) FROM dunning_scheduler.reminder")
+        self.settle()
 
     def verify(self) -> Any:  # noqa: ANN401 -- the auditor's report
         """The auditor's report."""

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.local.hours import working_hour
 from shared.metrics import REGISTRY
 from shared.testing import read_topic
 from tests.e2e.pipeline import Pipeline
@@ -86,10 +84,7 @@ def _metrics_are_those_of_the_list(pipeline: Pipeline) -> None:
 
 
 def _reminders_fall_due_once(pipeline: Pipeline) -> None:
-    clock = pipeline.system.clock
-    clock.advance(working_hour(clock.now() + timedelta(days=45)) - clock.now())
-    pipeline.until("SELECT count(*) FROM dunning_scheduler.reminder")
-    pipeline.settle()
+    pipeline.let_reminders_fall_due()
     rows = pipeline.query(
         "SELECT invoice_id, stage, count(*) AS n FROM dunning_scheduler.reminder GROUP BY 1, 2"
     )

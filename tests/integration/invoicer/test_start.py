@@ -144,7 +144,7 @@ def test_a_record_that_cannot_be_read_gives_no_number(
     assert producer.flush(10) == 0
     with at_work(house) as invoicer:
         check_numbers(invoicer)
-    assert "unreadable number" in capsys.readouterr().out
+    assert "unreadable number" in capsys.readouterr().err
 
 
 def test_without_a_broker_the_check_is_tried_again(

@@ -40,18 +40,19 @@ def outgoing(codec: Codec, event: Event, source: str, cause: str | None) -> Outg
 
 def event_headers(topic: str, key: str, identity: UUID, source: str, cause: str | None) -> Headers:
     """The headers of the CloudEvents Kafka binding in binary mode; they inform, never decide."""
+    name = str(identity)
     fields = {
         "ce_specversion": "1.0",
-        "ce_id": str(identity),
+        "ce_id": name,
         "ce_source": f"/colophon/{source}",
         "ce_type": topic,
         "ce_time": system_now().isoformat(),
         "ce_subject": key,
         "content-type": "application/avro",
-        "idempotency-key": str(identity),
+        "idempotency-key": name,
         "traceparent": traceparent(identity, cause),
     }
-    return tuple((name, value.encode()) for name, value in fields.items())
+    return tuple([(field, value.encode()) for field, value in fields.items()])
 
 
 def write(connection: Connection, records: Sequence[Outgoing]) -> None:

@@ -5,6 +5,7 @@ Kafka's committed offsets. So they only take note, paused; `claim` does the rest
 """
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import (
@@ -39,6 +40,7 @@ _ADMIN_TIMEOUT_S = 10.0
 _ANSWER_MAX_S = 2.0
 _ANSWER_KEPT_S = 1.0
 _COMMIT_EVERY_S = 1.0
+_LEAVE_MAX_S = 3.0
 _LOOK_EVERY_S = 2.0  # most are called back sooner
 
 
@@ -80,7 +82,7 @@ class Assignment:
             self.was_called = True
         elif monotonic() - self._subscribed_at > CALLBACK_MAX_S:
             logger().warning("no assignment: subscribing anew", topics=self._topics)
-            self.consumer.close()
+            self._leave()
             self.consumer = self._subscribed()
 
     def broker_answers(self) -> bool:
@@ -198,7 +200,18 @@ class Assignment:
     def close(self) -> None:
         """Leave the group."""
         self.commit(wait=True)
-        self.consumer.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close the client; one whose broker has gone may never come back from that.
+
+        Then it is left behind in its thread, and the broker misses it after a session.
+        """
+        leaving = threading.Thread(target=self.consumer.close, name="leave", daemon=True)
+        leaving.start()
+        leaving.join(_LEAVE_MAX_S)
+        if leaving.is_alive():
+            logger().warning("left the group without a word", topics=self._topics)
 
     def _subscribed(self) -> Consumer:
         consumer = Consumer(kafka.consumer(self._settings, self._service))

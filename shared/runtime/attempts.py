@@ -33,6 +33,10 @@ class Attempts:
             self._given_up[place] = failure
         return is_last
 
+    def with_histories(self, arrivals: list[Arrival]) -> list[Arrival]:
+        """`arrivals`, those as failed whose records were given up before."""
+        return [self.with_history(each) for each in arrivals] if self._counts else arrivals
+
     def with_history(self, arrival: Arrival) -> Arrival:
         """`arrival`, as failed where its record was given up before."""
         failure = self._given_up.get(arrival.record.place)
@@ -41,7 +45,7 @@ class Attempts:
 
     def settle(self, arrivals: Iterable[Arrival]) -> None:
         """These have met their fate."""
-        for arrival in arrivals:
+        for arrival in arrivals if self._counts else ():
             self._counts.pop(arrival.record.place, None)
             self._given_up.pop(arrival.record.place, None)
 

@@ -76,10 +76,12 @@ class Batch:
         """
         outcome = Outcome()
         heads = held.shared_lanes(self._connection, (arrival.in_lane for arrival in arrivals))
-        free = [arrival for arrival in arrivals if arrival.in_lane not in heads]
+        free: list[Arrival] = []
         for arrival in arrivals:
-            if arrival.in_lane in heads:
+            if heads and arrival.in_lane in heads:
                 outcome.divert(heads, arrival)
+            else:
+                free.append(arrival)
         self._refuse_overflow(outcome)
         outcome = outcome.then(self._apply(free, Outcome()))
         faults.reach(Point.HANDLED)
@@ -134,7 +136,7 @@ class Batch:
         now = self._clock.now()
         with Watch(self._settings.record_limit_s) as watch:
             for arrival in arrivals:
-                if arrival.in_lane in outcome.blocked:
+                if outcome.blocked and arrival.in_lane in outcome.blocked:
                     outcome.divert(outcome.blocked, arrival)
                 elif arrival.event is None:
                     # What repeats an applied fact, however broken, need not hold up its key.

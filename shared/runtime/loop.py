@@ -5,7 +5,9 @@ One thread, so that rebalance callbacks fire inside `poll` and never inside a tr
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 
+from prometheus_client import Histogram
 from sqlalchemy import Connection, Engine
 
 from shared import metrics
@@ -158,7 +160,7 @@ class ConsumerLoop:
         """One transaction over `records`: afterwards all of them are behind us."""
         started = monotonic()
         faults.reach(Point.POLLED)
-        arrivals = [self._attempts.with_history(a) for a in arrive(self._codec, records)]
+        arrivals = self._attempts.with_histories(arrive(self._codec, records))
         steps = self._steps(records)
 
         def work(connection: Connection) -> Outcome:
@@ -192,8 +194,8 @@ class ConsumerLoop:
         """The batch is committed: note it, and let the breaker know."""
         name, now = self._spec.name, system_now()
         self.breaker.note(_fates(arrivals, outcome))
-        for arrival in outcome.applied:
-            self.breaker.close((arrival.record.topic.name, arrival.record.partition))
+        for place in {(a.record.topic.name, a.record.partition) for a in outcome.applied}:
+            self.breaker.close(place)
         failed = {(a.record.topic.name, a.record.partition) for a in outcome.dead}
         self._open(place for place in failed if self.breaker.is_probing(place))
         self._attempts.settle((*outcome.dead, *outcome.applied))
@@ -201,13 +203,20 @@ class ConsumerLoop:
         metrics.CONSUMER_BATCH_SIZE.labels(name).observe(len(arrivals))
         metrics.CONSUMER_BATCH_DURATION.labels(name).observe(monotonic() - started)
         metrics.CONSUMER_LAST_PROGRESS.labels(name).set(now.timestamp())
-        for arrival in outcome.applied:
-            if emitted := ce_time(arrival.record):
-                metrics.END_TO_END_LATENCY.labels(name, arrival.record.topic.name).observe(
-                    max(0.0, (now - emitted).total_seconds())
-                )
+        self._observe_ages(outcome.applied, now)
         if outcome.facts or outcome.woken:
             self.chores.take_up_soon()
+
+    def _observe_ages(self, applied: Sequence[Arrival], now: datetime) -> None:
+        """How long ago each record was emitted, by its header."""
+        latency: dict[str, Histogram] = {}
+        for arrival in applied:
+            if (emitted := ce_time(arrival.record)) is None:
+                continue
+            topic = arrival.record.topic.name
+            if topic not in latency:
+                latency[topic] = metrics.END_TO_END_LATENCY.labels(self._spec.name, topic)
+            latency[topic].observe(max(0.0, (now - emitted).total_seconds()))
 
     def _count_all(self, error: HandlerFailed) -> None:
         for arrival, cause in error.failures:
@@ -315,7 +324,13 @@ class ConsumerLoop:
 
 
 def _fates(arrivals: Sequence[Arrival], outcome: Outcome) -> list[tuple[Partition, bool]]:
-    """Each record's partition and whether it is dead; what is parked does not count."""
+    """Each record's partition and whether it is dead; what is parked does not count.
+
+    Where all went well, one for each partition says the same.
+    """
+    if not outcome.dead and not outcome.parked:
+        places = {(arrival.record.topic.name, arrival.record.partition) for arrival in arrivals}
+        return [(place, False) for place in places]
     dead = {arrival.record.place for arrival in outcome.dead}
     parked = {arrival.record.place for arrival in outcome.parked}
     records = [arrival.record for arrival in arrivals if arrival.record.place not in parked]

@@ -101,7 +101,6 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
     if not record.key:
         missing = Undecodable("key-missing", f"a record of {topic.name} needs its key: {topic.key}")
         return Arrival(record, own_lane(record), failure=missing)
-    plain = Arrival(record, record.key)
     try:
         event, content = _event(codec, record)
         wanted = key_of(topic, event)
@@ -113,15 +112,10 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
                 wanted=wanted,
             )
     except Rejected as failure:
-        return _named(plain, failure).failed(failure)
+        return _named(Arrival(record, record.key), failure).failed(failure)
     revision = getattr(event, topic.revision) if topic.revision else None
-    return replace(
-        plain,
-        event=event,
-        message_id=_message_id(record, event),
-        fingerprint=content,
-        revision=revision,
-    )
+    identity = _message_id(record, event)
+    return Arrival(record, record.key, event, identity, content, revision)
 
 
 def _named(arrival: Arrival, failure: Rejected) -> Arrival:

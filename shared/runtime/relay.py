@@ -41,6 +41,10 @@ _KAFKA_TIMEOUT_S = 10.0
 _FLUSH_S = 0.05
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
+# Idle, or in the middle of an answer that nobody takes: either way the lock is let go.
+_OPTIONS: Final = (
+    f"-c idle_session_timeout={RELAY_IDLE_SESSION_MS} -c tcp_user_timeout={RELAY_IDLE_SESSION_MS}"
+)
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended('relay/' || current_schema(), 0))"
 _NEXT = (
     "SELECT id, topic, key, value, headers, created_at FROM (SELECT *,"
@@ -103,7 +107,7 @@ class Relay(threading.Thread):
         with psycopg.connect(
             url.render_as_string(hide_password=False),
             autocommit=True,
-            options=f"-c idle_session_timeout={RELAY_IDLE_SESSION_MS}",
+            options=_OPTIONS,
             application_name=f"relay-{self._service}",
             **CONNECT,
         ) as connection:
@@ -150,9 +154,9 @@ class Relay(threading.Thread):
         faults.reach(Point.PUBLISHED)
         connection.execute(_DELETE, ([row[0] for row in rows],))
         faults.reach(Point.DELETED)
-        now = system_now()
+        now, latency = system_now(), OUTBOX_PUBLISH_LATENCY.labels(self._service)
         for row in rows:
-            OUTBOX_PUBLISH_LATENCY.labels(self._service).observe((now - row[5]).total_seconds())
+            latency.observe((now - row[5]).total_seconds())
         return True
 
     def _narrow(

@@ -2,10 +2,10 @@
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
 from shared import db
 from shared.db import AUDITOR, OPERATOR
+from shared.errors import Unreachable
 from shared.migrate import differences, migrate
 from shared.settings import Settings
 from shared.testing import scratch_database
@@ -26,7 +26,7 @@ def test_migrations_make_what_the_stores_declare_and_roles_keep_apart(settings: 
 
 def _refuses(settings: Settings, role: str, sql: str) -> None:
     with (
-        pytest.raises(ProgrammingError, match="permission denied"),
+        pytest.raises(Unreachable, match="permission denied"),
         db.transaction(settings, role) as connection,
     ):
         connection.execute(text(sql))

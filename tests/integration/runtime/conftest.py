@@ -21,6 +21,7 @@ from shared.clock import Clock, monotonic
 from shared.db import OWNER
 from shared.local.environment import local_settings
 from shared.migrate import bring_up
+from shared.runtime.relay import Relay
 from shared.runtime.tables import METADATA as RUNTIME
 from shared.settings import Settings
 from shared.testing import scratch_database
@@ -88,6 +89,24 @@ def make_echo(echo_settings: Settings) -> Iterator[MakeEcho]:
 def echo(make_echo: MakeEcho) -> Echo:
     """The echo service, nothing consumed yet."""
     return make_echo()
+
+
+@pytest.fixture
+def start_relay(echo: Echo) -> Iterator[Callable[[], Relay]]:
+    """`start_relay()`: one more relay of the service; all are stopped at the end."""
+    started: list[Relay] = []
+
+    def start() -> Relay:
+        started.append(Relay(echo.settings, SPEC.name))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+    for each in started:
+        each.join(30)
+        assert not each.is_alive()
 
 
 @pytest.fixture(scope="session")

@@ -19,35 +19,12 @@ from shared.runtime import gauges, relay
 from shared.runtime.relay import Relay
 from shared.settings import Settings
 from tests.integration.runtime.bench import Echo, metric
-from tests.integration.runtime.conftest import MakeEcho
 from tests.integration.runtime.echo import DECIDED, SPEC
 from tests.integration.runtime.instances import until
 
 LIMIT_BYTES = 1_114_112
 TOO_LARGE = LIMIT_BYTES + 1
 Published = dict[bytes, list[int]]
-
-
-@pytest.fixture
-def echo(make_echo: MakeEcho) -> Echo:
-    """The echo service's database and topics; nothing runs but what a test starts."""
-    return make_echo()
-
-
-@pytest.fixture
-def start_relay(echo: Echo) -> Iterator[Callable[[], Relay]]:
-    """`start_relay()`: a relay of the service, stopped at the end."""
-    started: list[Relay] = []
-
-    def start() -> Relay:
-        started.append(Relay(echo.settings, SPEC.name))
-        started[-1].start()
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
-        each.join(30)
 
 
 @pytest.fixture

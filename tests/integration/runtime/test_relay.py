@@ -1,7 +1,7 @@
 """The relay: each key's records are published in the order of their commits, whoever leads."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Event as Signal
@@ -21,7 +21,6 @@ from shared.runtime import relay
 from shared.runtime.relay import Relay
 from shared.topology import BY_NAME, SERVICE
 from tests.integration.runtime.bench import Echo, metric
-from tests.integration.runtime.conftest import MakeEcho
 from tests.integration.runtime.echo import AT, DECIDED, REQUESTED, SPEC, request
 from tests.integration.runtime.instances import until
 
@@ -82,30 +81,6 @@ def cut_leaders(echo: Echo) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name = 'relay-approver'"
     )
-
-
-@pytest.fixture
-def echo(make_echo: MakeEcho) -> Echo:
-    """The echo service's database and topics; nothing runs but what a test starts."""
-    return make_echo()
-
-
-@pytest.fixture
-def start_relay(echo: Echo) -> Iterator[Callable[[], Relay]]:
-    """`start_relay()`: one more relay of the service; all are stopped at the end."""
-    started: list[Relay] = []
-
-    def start() -> Relay:
-        started.append(Relay(echo.settings, SPEC.name))
-        started[-1].start()
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.stop()
-    for each in started:
-        each.join(30)
-        assert not each.is_alive()
 
 
 # ---------------------------------------------------------------- order

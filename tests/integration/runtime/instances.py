@@ -124,10 +124,10 @@ class Instances:
             self.kill(name)
 
 
-def until(holds: Callable[[], object], what: str) -> None:
-    """Look again and again until `holds`; fails after a minute, saying what did not come."""
-    deadline, rest = monotonic() + LIMIT_S, Waiter()
+def until(holds: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
+    """Look again and again until `holds`; fails after `limit_s`, saying what did not come."""
+    deadline, rest = monotonic() + limit_s, Waiter()
     while not holds():
         if monotonic() > deadline:
-            pytest.fail(f"not in {LIMIT_S} s: {what}")
+            pytest.fail(f"not in {limit_s} s: {what}")
         rest.wait(0.05)

@@ -1,9 +1,5 @@
-"""Facts and those who wait for them, at the same moment; keys that queue, while others flow.
+"""Facts and those who wait for them, at the same moment; keys that queue, while others flow."""
 
-`COLOPHON_TEST_PAIRS` says how many pairs meet (1,000 unless set; 10,000 takes minutes).
-"""
-
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -25,8 +21,7 @@ from shared.topology import SERVICE
 from tests.integration.runtime.bench import Echo, metric
 from tests.integration.runtime.echo import REQUESTED, SPEC, policy, request
 from tests.integration.runtime.instances import Instances, until
-
-PAIRS = int(os.environ.get("COLOPHON_TEST_PAIRS", "1000"))
+from tests.integration.runtime.lengths import PAIRS
 
 
 class Side:

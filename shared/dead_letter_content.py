@@ -109,7 +109,7 @@ def _difference(
 
 def _read(settings: Settings, topic: str, partition: int, offset: int) -> bytes | None:
     """The value of one record, or None where it is gone."""
-    with reading.reader(settings) as consumer:
+    with reading.reader(settings, OPERATOR) as consumer:
         message = next(reading.read_on(consumer, {(topic, partition): offset}), None)
     if message is None or message.offset() != offset:
         return None

@@ -12,7 +12,16 @@ from typing import Final
 
 from shared.dashboards import dashboards
 from shared.errors import ConfigurationError
-from shared.topology import SERVICES, TOPICS, Service, Topic, consumed_by, produced_by
+from shared.rights import due, roles
+from shared.topology import (
+    SERVICES,
+    TOPICS,
+    Service,
+    Topic,
+    consumed_by,
+    dead_letter_topics,
+    produced_by,
+)
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DASHBOARDS: Final = ROOT / "deploy" / "grafana" / "dashboards"
@@ -24,6 +33,7 @@ def parts() -> Iterator[tuple[Path, str, str]]:
     yield readme, "topics", _topics_table()
     yield readme, "diagram", _diagram()
     yield readme, "services", _services_table()
+    yield ROOT / "deploy" / "README.md", "rights", _rights_table()
     for service in SERVICES:
         if not service.planned and (consumed_by(service.name) or produced_by(service.name)):
             yield ROOT / "services" / service.name / "README.md", "topics", _in_and_out(service)
@@ -93,6 +103,26 @@ def _services_table() -> str:
         link = f"[{service.name}](services/{service.name}/README.md)"
         name = f"*{service.name}* (later)" if service.planned else link
         rows.append(f"| {name} | {service.job} | {service.port or ''} |")
+    return "\n".join(rows)
+
+
+def _rights_table() -> str:
+    """For each user of Kafka, the topics that it reads and writes, and what else it may."""
+    rows = ["| user | reads | writes | besides |", "|---|---|---|---|"]
+    letters = dead_letter_topics()
+    for role in roles():
+        mine = sorted(right for right in due() if right.role == role)
+        facts = [right for right in mine if right.kind == "topic" and right.name not in letters]
+        cells = [
+            "<br>".join(f"`{right.name}`" for right in facts if right.operation == operation)
+            for operation in ("read", "write")
+        ]
+        besides = [
+            f"{one.operation} {one.kind} `{one.name}`" for one in mine if one.kind != "topic"
+        ]
+        if any(right.name in letters for right in mine):
+            besides.append("write its dead-letter topics")
+        rows.append(f"| `{role}` | {' | '.join(cells)} | {'<br>'.join(besides)} |")
     return "\n".join(rows)
 
 

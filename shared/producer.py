@@ -12,6 +12,7 @@ from shared.events.base import Event
 from shared.identity import key_of, message_id, topic_of
 from shared.outbox import event_headers
 from shared.settings import Settings
+from shared.topology import role_of
 
 _FLUSH_S = 60.0
 
@@ -25,7 +26,7 @@ class Publisher:
     def __init__(self, settings: Settings, source: str) -> None:
         self._source = source
         self._codec = Codec(registry_from(settings))
-        self._producer = Producer(kafka.producer(settings))
+        self._producer = Producer(kafka.producer(settings, role_of(source)))
         kafka.metadata(settings, self._producer)
         self._failures: list[KafkaError] = []
 

@@ -1,6 +1,6 @@
 """Topics read from given offsets to their ends, outside any group: for checks, tools and tests."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,19 +18,19 @@ _SILENCE_MAX: Final = 150
 
 
 @contextmanager
-def reader(settings: Settings) -> Iterator[Consumer]:
-    """A consumer that reads what is committed, and leaves no trace."""
-    consumer = Consumer(kafka.reader(settings))
+def reader(settings: Settings, role: str) -> Iterator[Consumer]:
+    """A consumer of `role` that reads what is committed, and leaves no trace."""
+    consumer = Consumer(kafka.reader(settings, role))
     try:
         yield consumer
     finally:
         consumer.close()
 
 
-def partitions(settings: Settings, consumer: Consumer, topics: Iterable[str]) -> list[Place]:
+def partitions(settings: Settings, consumer: Consumer, topics: Collection[str]) -> list[Place]:
     """The partitions of `topics`; a topic that does not exist has none. Raises `Unreachable`."""
-    present = kafka.metadata(settings, consumer).topics
-    return [(name, n) for name in topics if name in present for n in present[name].partitions]
+    present = kafka.present(settings, consumer, topics)
+    return [(name, n) for name, topic in present.items() for n in topic.partitions]
 
 
 def read_on(consumer: Consumer, starts: Mapping[Place, int]) -> Iterator[Message]:

@@ -28,6 +28,11 @@ def shown(url: str) -> str:
     return _PASSWORD.sub(lambda found: ":***@" if found[0].endswith("@") else "***", url)
 
 
+def kafka_files(role: str) -> tuple[str, str, str]:
+    """The files of `secrets_dir` by which `role` is known to Kafka: password, certificate, key."""
+    return f"{role}_kafka", f"{role}_kafka.crt", f"{role}_kafka.key"
+
+
 def _postgresql(url: SecretStr) -> SecretStr:
     """Refuse what is no URL of a PostgreSQL database."""
     parts = urlsplit(url.get_secret_value())
@@ -50,8 +55,10 @@ def _addresses(servers: str) -> str:
 class Settings(BaseSettings):
     """The settings of one process, each the environment variable `COLOPHON_<NAME>`.
 
-    `secrets_dir` holds one file per database role with its password (and other secrets by setting
-    name); a role without a file uses the user and password of `database_url` as they are.
+    `secrets_dir` holds for each role a file `<role>` with its password in the database, and for
+    Kafka `<role>_kafka` with its password, or `<role>_kafka.crt` and `.key` with its certificate;
+    and other secrets by setting name. A role without a file is whom `database_url` or the settings
+    of Kafka name.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
@@ -60,7 +67,9 @@ class Settings(BaseSettings):
     kafka_security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(str.upper)
     ] = "PLAINTEXT"
-    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(str.upper)
+    ] = "SCRAM-SHA-512"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_ca_location: FilePath | None = None
@@ -106,6 +115,25 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{host}"))
+
+    def kafka_user(self, role: str) -> tuple[str, str] | None:
+        """User and password of `role` in Kafka: from `secrets_dir`, else as set for all."""
+        own, shared = self.secret(kafka_files(role)[0]), self.kafka_sasl_password
+        if own is not None:
+            return role, own
+        if self.kafka_sasl_username is None or shared is None:
+            return None
+        return self.kafka_sasl_username, shared.get_secret_value()
+
+    def kafka_certificate(self, role: str) -> tuple[Path, Path] | None:
+        """Certificate and key of `role` in Kafka: from `secrets_dir`, else as set for all."""
+        if self.secrets_dir is not None:
+            _, *names = kafka_files(role)
+            own, own_key = (self.secrets_dir / name for name in names)
+            if own.is_file() and own_key.is_file():
+                return own, own_key
+        certificate, key = self.kafka_ssl_certificate_location, self.kafka_ssl_key_location
+        return (certificate, key) if certificate and key else None
 
     def secret(self, name: str) -> str | None:
         """The content of the secret file `name`, or None where there is none."""

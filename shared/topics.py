@@ -1,20 +1,35 @@
-"""Topics in Kafka against the map: create what is missing, report what differs, never delete."""
+"""Kafka against the map: create topics, grant rights, set passwords; report the rest, never delete.
+
+Rights and passwords are managed where the broker has an authorizer and users with passwords.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialUpsertion,
+)
 
-from shared import kafka
+from shared import kafka, rights
 from shared.codec.registry import registry_from
+from shared.db import OWNER
 from shared.errors import ConfigurationError
+from shared.rights import Right
 from shared.schemas import schemas_of
-from shared.settings import Settings
+from shared.settings import Settings, kafka_files
 from shared.topology import TOPICS, dead_letter_topics
 
 _TIMEOUT_S = 30.0
 _DEAD_LETTER_EXTRA_BYTES = 64 * 1024
+_SCRAM_ITERATIONS = 8192
 
 
 @dataclass(frozen=True)
@@ -28,10 +43,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is missing, and what stands otherwise than the map says, in words."""
+    """Topics and rights that are missing, and what stands otherwise than the map says, in words."""
 
     missing: tuple[Wanted, ...]
     drift: tuple[str, ...]
+    rights: tuple[Right, ...] = ()
+
+    @property
+    def is_met(self) -> bool:
+        """Whether nothing is missing and nothing differs."""
+        return not (self.missing or self.drift or self.rights)
 
 
 def wanted() -> Iterator[Wanted]:
@@ -55,7 +76,7 @@ def wanted() -> Iterator[Wanted]:
 
 def plan(settings: Settings) -> Plan:
     """Compare the cluster with the map; raises `Unreachable` when it does not answer."""
-    admin = AdminClient(kafka.client(settings))
+    admin = AdminClient(kafka.client(settings, OWNER))
     present = kafka.metadata(settings, admin).topics
     missing = tuple(topic for topic in wanted() if topic.name not in present)
     known = [topic for topic in wanted() if topic.name in present]
@@ -65,12 +86,18 @@ def plan(settings: Settings) -> Plan:
         for topic in known
         if len(present[topic.name].partitions) != topic.partitions
     ]
-    return Plan(missing, (*drift, *_config_drift(admin, known)))
+    drift += _config_drift(admin, known)
+    granted = rights.granted(admin)
+    if granted is None:
+        return Plan(missing, tuple(drift))
+    due = rights.due()
+    drift += [f"{right}: the map does not say so" for right in sorted(granted - due)]
+    return Plan(missing, tuple(drift), tuple(sorted(due - granted)))
 
 
 def apply(settings: Settings, plan: Plan) -> None:
-    """Create what `plan` misses."""
-    admin = AdminClient(kafka.client(settings))
+    """Create and grant what `plan` misses."""
+    admin = AdminClient(kafka.client(settings, OWNER))
     replicas = settings.kafka_replication_factor
     topics = [
         NewTopic(t.name, t.partitions, replication_factor=replicas, config=t.config)
@@ -83,6 +110,35 @@ def apply(settings: Settings, plan: Plan) -> None:
             except KafkaException as error:
                 msg = f"{name} cannot be created: {error}"
                 raise ConfigurationError(msg) from error
+    if plan.rights:
+        rights.grant(admin, plan.rights)
+
+
+def set_passwords(settings: Settings) -> int:
+    """Give each user in Kafka the password of its file in `secrets_dir`; returns how many.
+
+    The owner's own is none of them: with it we have come in. Raises `ConfigurationError` where the
+    broker does not take one.
+    """
+    if not settings.kafka_sasl_mechanism.startswith("SCRAM"):
+        return 0
+    mechanism = ScramMechanism[settings.kafka_sasl_mechanism.replace("-", "_")]
+    how = ScramCredentialInfo(mechanism, _SCRAM_ITERATIONS)
+    found = {role: settings.secret(kafka_files(role)[0]) for role in rights.roles()}
+    changes: list[UserScramCredentialAlteration] = [
+        UserScramCredentialUpsertion(role, how, password.encode())
+        for role, password in found.items()
+        if password
+    ]
+    if changes:
+        admin = AdminClient(kafka.client(settings, OWNER))
+        for user, done in admin.alter_user_scram_credentials(changes).items():
+            try:
+                done.result()
+            except KafkaException as error:
+                msg = f"the password of {user} cannot be set in Kafka: {error}"
+                raise ConfigurationError(msg) from error
+    return len(changes)
 
 
 def _config_drift(admin: AdminClient, topics: list[Wanted]) -> Iterator[str]:

@@ -63,7 +63,8 @@ class Service:
 
     `planned` services stand on the map, so that their topics have their final readers, but have no
     folder yet. `port` serves /metrics, /livez and /readyz; tools have none. `secrets` are the files
-    of `COLOPHON_SECRETS_DIR` that it needs beside its role's password.
+    of `COLOPHON_SECRETS_DIR` that it needs beside its role's own. `rereads` are topics of its own
+    that it reads to check itself against.
     """
 
     name: str
@@ -71,11 +72,17 @@ class Service:
     port: int | None = None
     planned: bool = False
     secrets: tuple[str, ...] = ()
+    rereads: tuple[str, ...] = ()
 
     @property
     def role(self) -> str:
-        """The database role: it may use the service's own schema and nothing else."""
-        return f"colophon_{self.name}"
+        """Its role in the database and user in Kafka: what is its own, and nothing else."""
+        return role_of(self.name)
+
+
+def role_of(service: str) -> str:
+    """The role of the service of this name."""
+    return f"colophon_{service}"
 
 
 SERVICES: Final = (
@@ -87,6 +94,7 @@ SERVICES: Final = (
         port=9104,
         job="numbers, tax, due dates, documents",
         secrets=("payment_link_key",),
+        rereads=("billing.invoice-issued.v1", "billing.credit-note-issued.v1"),
     ),
     Service(name="notifier", port=9105, job="documents and reminders delivered"),
     Service(

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Message
 
+from services.invoicer.domain.job import SERVICE_NAME
 from services.invoicer.domain.numbering import Series
 from shared import reading
 from shared.codec.codec import Codec
@@ -15,9 +16,9 @@ from shared.errors import Rejected
 from shared.events.billing import CreditNoteIssued, InvoiceIssued
 from shared.logging import logger
 from shared.settings import Settings
-from shared.topology import BY_EVENT, BY_NAME
+from shared.topology import BY_NAME, SERVICE
 
-NUMBERED: Final = tuple(BY_EVENT[event].name for event in (InvoiceIssued, CreditNoteIssued))
+NUMBERED: Final = SERVICE[SERVICE_NAME].rereads
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def read_published(settings: Settings, read_up_to: Mapping[reading.Place, int]) 
     codec = Codec(registry_from(settings))
     last: dict[tuple[str, str, int], Series] = {}
     ends: dict[reading.Place, int] = {}
-    with reading.reader(settings) as consumer:
+    with reading.reader(settings, SERVICE[SERVICE_NAME].role) as consumer:
         places = reading.partitions(settings, consumer, NUMBERED)
         starts = {place: read_up_to.get(place, OFFSET_BEGINNING) for place in places}
         for message in reading.read_on(consumer, starts):

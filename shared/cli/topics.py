@@ -1,4 +1,4 @@
-"""`colophon topics`: topics in Kafka against the map."""
+"""`colophon topics`: topics and rights in Kafka against the map."""
 
 import json
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from shared.cli.servers import servers
 
-app = typer.Typer(help="Topics in Kafka against the map.", no_args_is_help=True)
+app = typer.Typer(help="Topics and rights in Kafka against the map.", no_args_is_help=True)
 
 
 @app.command("plan")
@@ -18,26 +18,38 @@ def plan(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     found = topics.plan(servers())
     if as_json:
         missing = [topic.name for topic in found.missing]
-        typer.echo(json.dumps({"missing": missing, "drift": list(found.drift)}))
+        rights = [str(right) for right in found.rights]
+        known = {"missing": missing, "rights": rights, "drift": list(found.drift)}
+        typer.echo(json.dumps(known))
     else:
         for topic in found.missing:
             typer.echo(f"missing: {topic.name} ({topic.partitions} partitions)")
+        for right in found.rights:
+            typer.echo(f"missing: {right}")
         for difference in found.drift:
             typer.echo(f"differs: {difference}")
-        if not found.missing and not found.drift:
+        if found.is_met:
             typer.echo("Kafka is as the map says.")
-    raise typer.Exit(1 if found.missing or found.drift else 0)
+    raise typer.Exit(0 if found.is_met else 1)
 
 
 @app.command("apply")
 def apply() -> None:
-    """Create missing topics, register schemas where there is a registry; never delete."""
+    """Create missing topics, grant missing rights, set passwords, register schemas; never delete.
+
+    Rights where the broker has an authorizer, passwords where users have them, schemas where there
+    is a registry.
+    """
     from shared import topics
 
     settings = servers()
     found = topics.plan(settings)
     topics.apply(settings, found)
     typer.echo(f"created {len(found.missing)} topics")
+    if found.rights:
+        typer.echo(f"granted {len(found.rights)} rights")
+    if count := topics.set_passwords(settings):
+        typer.echo(f"set the passwords of {count} users")
     for name, number in topics.register_schemas(settings):
         typer.echo(f"registered {name} as {number}")
     for difference in found.drift:

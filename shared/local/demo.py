@@ -32,7 +32,7 @@ from shared.local.system import LocalSystem
 from shared.producer import publish
 from shared.settings import Settings, read_settings
 from shared.tools import tool
-from shared.topology import BY_EVENT, consumers
+from shared.topology import BY_EVENT, consumers, role_of
 
 SEED: Final = 7
 SETTLE_S: Final = 240.0
@@ -105,7 +105,7 @@ def _publish_broken(settings: Settings, events: Sequence[Event]) -> None:
     job = next(event for event in events if isinstance(event, JobCompleted))
     broken = job.model_copy(update={"job_id": "UNDECODABLE"})
     topic = BY_EVENT[JobCompleted]
-    producer = Producer(kafka.producer(settings))
+    producer = Producer(kafka.producer(settings, role_of("simulator")))
     producer.produce(topic.name, b"this is not Avro", key_of(topic, broken))
     if producer.flush(10):
         raise Transient("kafka", "the broker did not take the undecodable record")

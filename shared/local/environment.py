@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from shared.db import AUDITOR, OPERATOR
 from shared.local.stack import Endpoints
-from shared.settings import PREFIX, Settings
+from shared.settings import PREFIX, Settings, kafka_files
 from shared.topology import SERVICE, SERVICES
 
 
@@ -40,7 +40,7 @@ def for_service(settings: Settings, name: str) -> Settings:
     if settings.secret(service.role) is None:
         return settings
     folder = settings.data_dir / "secrets" / name
-    for own in (service.role, *service.secrets):
+    for own in (service.role, *kafka_files(service.role), *service.secrets):
         if (secret := settings.secret(own)) is not None:
             _write(folder / own, secret)
     url = urlsplit(settings.database_url.get_secret_value())

@@ -34,6 +34,7 @@ from shared.runtime.faults import Point
 from shared.runtime.fence import Claim, Partition
 from shared.runtime.records import Record
 from shared.settings import Settings
+from shared.topology import role_of
 
 CALLBACK_MAX_S = 15.0
 _ADMIN_TIMEOUT_S = 10.0
@@ -51,7 +52,7 @@ class Assignment:
         self._settings, self._service = settings, service
         self._topics = sorted(topics)
         self._owner = f"{service}@{socket.gethostname()}"
-        self._admin = AdminClient(kafka.client(settings))
+        self._admin = AdminClient(kafka.client(settings, role_of(service)))
         self._unclaimed: set[Partition] = set()
         self._paused: dict[Partition, set[str]] = {}
         self._committed: dict[Partition, int] = {}

@@ -212,7 +212,10 @@ def run_service(spec: ServiceSpec) -> NoReturn:
 
 
 def _warn(facility: str, text: str, left_out: int) -> None:
-    logger().warning("kafka client", facility=facility, text=text[:300], left_out=left_out)
+    told = {"facility": facility, "text": text[:300], "left_out": left_out}
+    if facility == "FAIL":
+        told["advice"] = kafka.advice(text)
+    logger().warning("kafka client", **told)
 
 
 def _stop_with_parent() -> None:

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from services.auditor.domain.status import Ends, Place
 from shared import kafka
 from shared.clock import monotonic
+from shared.db import AUDITOR
 from shared.settings import Settings
 
 _TIMEOUT_S: Final = 10.0
@@ -28,8 +29,9 @@ def read_ends(settings: Settings, topics: Mapping[str, Sequence[str]]) -> Ends:
     A topic that does not exist has no partitions, a group that never committed no offsets. Raises
     `Unreachable` when the broker does not answer.
     """
-    admin = AdminClient(kafka.client(settings))
-    present = kafka.metadata(settings, admin).topics
+    admin = AdminClient(kafka.client(settings, AUDITOR))
+    wanted = {name for names in topics.values() for name in names}
+    present = kafka.present(settings, admin, wanted)
     places = {
         group: [
             Place(name, n) for name in names if name in present for n in present[name].partitions
@@ -67,7 +69,9 @@ def _ends(admin: AdminClient, places: Iterable[Place]) -> tuple[dict[Place, int]
 
 def _committed(settings: Settings, group: str, places: Sequence[Place]) -> dict[Place, int]:
     """What `group` has committed; nothing where its coordinator cannot be asked."""
-    consumer = Consumer(kafka.client(settings) | {"group.id": group, "enable.auto.commit": False})
+    consumer = Consumer(
+        kafka.client(settings, AUDITOR) | {"group.id": group, "enable.auto.commit": False}
+    )
     asked = [TopicPartition(*place) for place in places]
     deadline, rest = monotonic() + _COORDINATOR_S, Event()
     try:

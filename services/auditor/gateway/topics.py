@@ -12,6 +12,7 @@ from services.auditor.domain.held import Place
 from services.auditor.gateway.avro import Decoder, Unreadable
 from shared import reading
 from shared.codec.registry import registry_from
+from shared.db import AUDITOR
 from shared.ids import cause_id
 from shared.settings import Settings
 from shared.topology import BY_NAME, Topic
@@ -29,7 +30,7 @@ def read_topics(
     `Transient` when the broker does not answer.
     """
     decoder = Decoder(wanted, registry_from(settings))
-    with reading.reader(settings) as consumer:
+    with reading.reader(settings, AUDITOR) as consumer:
         starts = dict.fromkeys(reading.partitions(settings, consumer, wanted), OFFSET_BEGINNING)
         for message in reading.read_on(consumer, starts):
             yield seen(decoder, message, corrected)
@@ -40,7 +41,7 @@ def whole_values(
 ) -> Iterator[tuple[tuple[str, int, int], Any]]:
     """All fields of the records at `places` (topic, partition, offset); None where unreadable."""
     decoder = Decoder({}, registry_from(settings))
-    with reading.reader(settings) as consumer:
+    with reading.reader(settings, AUDITOR) as consumer:
         for topic, partition, offset in places:
             message = next(reading.read_on(consumer, {(topic, partition): offset}))
             value = _bytes(message.value()) or b""

@@ -16,7 +16,7 @@ from shared.identity import key_of, message_id
 from shared.outbox import event_headers
 from shared.schemas import newest
 from shared.settings import read_settings
-from shared.topology import BY_NAME
+from shared.topology import BY_NAME, role_of
 from tests.benchmarks.runtime.effect import INBOX, STATE, database_url
 from tests.benchmarks.runtime.workload import SOURCE, TARGET, priced
 
@@ -37,7 +37,7 @@ def main() -> None:
         }
     )
     consumer.subscribe([SOURCE])
-    producer = Producer(kafka.producer(settings))
+    producer = Producer(kafka.producer(settings, role_of("simulator")))
     with psycopg.connect(database_url(settings)) as connection:
         while True:
             messages = consumer.consume(settings.batch_size, 0.1)

@@ -6,6 +6,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from shared import kafka
 from shared.codec.codec import Codec
 from shared.settings import read_settings
+from shared.topology import role_of
 from tests.benchmarks.runtime.effect import INBOX, STATE, database_url, effect_of
 from tests.benchmarks.runtime.workload import SOURCE, TARGET
 
@@ -18,7 +19,7 @@ def main() -> None:
         | {"auto.offset.reset": "earliest", "enable.partition.eof": False}
     )
     consumer.subscribe([SOURCE])
-    producer = Producer(kafka.producer(settings) | {"linger.ms": 0})
+    producer = Producer(kafka.producer(settings, role_of("simulator")) | {"linger.ms": 0})
     with psycopg.connect(database_url(settings)) as connection:
         while True:
             message = consumer.poll(1.0)

@@ -20,7 +20,7 @@ from shared.local.environment import environment
 from shared.migrate import bring_up
 from shared.settings import Settings
 from shared.testing import read_topic, scratch_database
-from shared.topology import SERVICE
+from shared.topology import SERVICE, role_of
 from tests.benchmarks.runtime.workload import JOB, METADATA, SOURCE, SPEC, TARGET, records
 
 LIMIT_S = 120.0
@@ -71,7 +71,7 @@ def prepare(settings: Settings) -> None:
 def fill(settings: Settings, count: int, lines: int) -> None:
     """Empty both topics and put `count` records into the source."""
     _empty(settings)
-    producer = Producer(kafka.producer(settings) | {"linger.ms": 20})
+    producer = Producer(kafka.producer(settings, role_of("simulator")) | {"linger.ms": 20})
     for key, value in records(count, lines):
         while True:
             try:
@@ -111,7 +111,7 @@ def watch(settings: Settings, count: int, children: "list[subprocess.Popen[bytes
 
     The broker is asked where its topic ends: a record's own timestamp may be that of its cause.
     """
-    consumer = Consumer(kafka.reader(settings))
+    consumer = Consumer(kafka.reader(settings, role_of("simulator")))
     places = [TopicPartition(*place) for place in _places(consumer, TARGET)]
     started_at = last_at = None
     reached, deadline, rest = 0, monotonic() + LIMIT_S, Waiter()
@@ -139,7 +139,7 @@ def _usage(pid: int) -> tuple[float, float]:
 
 
 def _empty(settings: Settings) -> None:
-    admin = AdminClient(kafka.client(settings))
+    admin = AdminClient(kafka.client(settings, role_of("simulator")))
     left = [
         TopicPartition(*place, -1) for name in (SOURCE, TARGET) for place in _places(admin, name)
     ]

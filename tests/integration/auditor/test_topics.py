@@ -9,7 +9,7 @@ from shared import kafka
 from shared.errors import Transient
 from shared.events.production import JobCompleted
 from shared.producer import publish
-from shared.topology import BY_EVENT
+from shared.topology import BY_EVENT, role_of
 from tests.integration.auditor.house import House
 from tests.invoices import invoice, numbered
 
@@ -19,7 +19,7 @@ def test_records_that_nobody_took_are_found(house: House) -> None:
     settings = house.settings
     publish(settings, [invoice(), numbered(3), invoice(description="otherwise")], "test")
     jobs = BY_EVENT[JobCompleted]
-    producer = Producer(kafka.producer(settings))
+    producer = Producer(kafka.producer(settings, role_of("simulator")))
     producer.produce(jobs.name, b"this is not Avro", b"DE01/UNDECODABLE")
     producer.produce(jobs.name, b"nor is this")
     assert producer.flush(10) == 0

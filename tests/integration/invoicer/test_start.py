@@ -24,7 +24,7 @@ from shared.migrate import bring_up
 from shared.producer import publish
 from shared.settings import Settings
 from shared.testing import ServiceHarness, scratch_database
-from shared.topology import BY_EVENT
+from shared.topology import BY_EVENT, role_of
 from tests.integration.invoicer.made import MovableClock, issued, job
 from tests.unit.invoicer.factory import NOW, customer, entity, tax_rule
 
@@ -139,7 +139,7 @@ def test_a_series_that_the_table_does_not_know_at_all_is_missed(house: Settings)
 def test_a_record_that_cannot_be_read_gives_no_number(
     house: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    producer = Producer(kafka.producer(house))
+    producer = Producer(kafka.producer(house, role_of("invoicer")))
     producer.produce(TOPIC, b"not Avro", b"DE01/x")
     assert producer.flush(10) == 0
     with at_work(house) as invoicer:

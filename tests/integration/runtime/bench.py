@@ -1,8 +1,7 @@
 """One instance of the echo service in this process, driven step by step, and a look around it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from confluent_kafka import (
@@ -15,7 +14,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from sqlalchemy import text
 
-from shared import db
+from shared import db, kafka
 from shared.clock import Clock, SystemClock, monotonic
 from shared.codec.codec import Codec
 from shared.db import OWNER
@@ -103,7 +102,7 @@ class Echo:
         self, records: Iterable[tuple[str, bytes | None, bytes | None]], partition: int = -1
     ) -> None:
         """Publish bytes, at once; where the keys belong, or all to one partition."""
-        producer = _producer(self.settings.kafka_bootstrap_servers)
+        producer = _client(self.settings, Producer)
         for topic, key, value in records:
             producer.produce(topic, value, key, partition=partition)
         assert producer.flush(10) == 0
@@ -160,15 +159,15 @@ class Echo:
     def _ends(
         self, names: Sequence[str], isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
     ) -> dict[Partition, int]:
-        kafka = admin(self.settings)
-        topics = kafka.describe_topics(TopicCollection(list(names)))
+        client = admin(self.settings)
+        topics = client.describe_topics(TopicCollection(list(names)))
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {
             TopicPartition(name, partition.id): latest
             for name, topic in topics.items()
             for partition in topic.result().partitions
         }
-        answers = kafka.list_offsets(asked, isolation_level=isolation).items()
+        answers = client.list_offsets(asked, isolation_level=isolation).items()
         return {(place.topic, place.partition): end.result().offset for place, end in answers}
 
     def reached(self) -> dict[Partition, int]:
@@ -201,19 +200,21 @@ class Echo:
 
 
 def admin(settings: Settings) -> AdminClient:
-    """One admin client for all tests."""
-    return _admin(settings.kafka_bootstrap_servers)
+    """An admin client of the owner."""
+    return _client(settings, AdminClient)
 
 
-@cache
-def _admin(servers: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": servers})
+Client = TypeVar("Client", AdminClient, Producer)
+_CLIENTS: dict[tuple[str, type], Any] = {}
 
 
-@cache
-def _producer(servers: str) -> Producer:
-    """One for all tests: a new one takes half a second to introduce itself."""
-    return Producer({"bootstrap.servers": servers, "acks": "all"})
+def _client(settings: Settings, kind: type[Client]) -> Client:
+    """One of the owner's for all tests: a new one takes half a second to introduce itself."""
+    which = settings.kafka_bootstrap_servers, kind
+    if which not in _CLIENTS:
+        _CLIENTS[which] = kind(kafka.client(settings, OWNER))
+    found: Client = _CLIENTS[which]
+    return found
 
 
 def metric(name: str, **labels: str) -> float:

@@ -16,7 +16,7 @@ from shared.events.base import Event
 from shared.events.billing import ReviewRequested
 from shared.runtime import takeup
 from shared.settings import Settings
-from shared.topology import BY_NAME
+from shared.topology import BY_NAME, role_of
 from tests.integration.runtime.bench import Echo, metric
 from tests.integration.runtime.conftest import MakeEcho
 from tests.integration.runtime.echo import DECIDED, REQUESTED, EchoStore, policy, request
@@ -201,7 +201,7 @@ def test_handlers_that_hang_are_given_up_one_after_the_other(make_echo: MakeEcho
 @pytest.fixture
 def publish_compressed(echo_settings: Settings) -> Callable[..., None]:
     """`publish_compressed(key, value, headers)`: the broker's limit is of the compressed batch."""
-    producer = Producer(kafka.producer(echo_settings))
+    producer = Producer(kafka.producer(echo_settings, role_of("simulator")))
 
     def publish(key: str, value: bytes, headers: dict[str, bytes | None]) -> None:
         producer.produce(REQUESTED, value, key.encode(), headers=list(headers.items()))

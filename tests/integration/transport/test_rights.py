@@ -1,0 +1,145 @@
+"""What a broker with an authorizer lets each role do: what the map says, and nothing else."""
+
+from collections.abc import Sequence
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from shared import kafka, rights, topics
+from shared.db import AUDITOR, OPERATOR, OWNER
+from shared.errors import ConfigurationError, Unreachable
+from shared.events.billing import InvoiceIssued, JobPriced
+from shared.rights import Right
+from shared.settings import Settings
+from shared.topology import BY_EVENT, TOPICS, consumed_by, consumers, produced_by, role_of
+from tests.integration.runtime.instances import until
+
+ISSUED = BY_EVENT[InvoiceIssued].name
+
+
+def test_apply_grants_what_the_map_says_and_once(deployed: Settings) -> None:
+    until(lambda: topics.plan(deployed).is_met, "Kafka as the map says")
+    assert topics.plan(deployed).rights == ()
+
+
+def test_a_right_that_the_map_does_not_know_is_said_and_stays(
+    deployed: Settings, superuser: AdminClient
+) -> None:
+    """If it failed: a right that a service once had would be its own for ever, unseen."""
+    prefix = ("billing.", ResourcePatternType.PREFIXED, f"User:{role_of('pricer')}", "*")
+    how = (AclOperation.WRITE, AclPermissionType.ALLOW)
+    binding = AclBinding(ResourceType.TOPIC, *prefix, *how)
+    for done in superuser.create_acls([binding]).values():
+        done.result()
+    said = "colophon_pricer may write topic billing.*: the map does not say so"
+    until(lambda: said in topics.plan(deployed).drift, said)
+    topics.apply(deployed, topics.plan(deployed))
+    assert topics.plan(deployed).drift == (said,)
+    for removed in superuser.delete_acls(
+        [AclBindingFilter(ResourceType.TOPIC, *prefix, *how)]
+    ).values():
+        assert removed.result()
+    until(lambda: topics.plan(deployed).is_met, "the right removed")
+
+
+def test_no_service_reads_what_it_does_not_consume(by_certificate: Settings) -> None:
+    """If it failed: whoever breaks into one service reads what all the others say."""
+    for service in consumers():
+        mine = {topic.name for topic in consumed_by(service.name)} | set(service.rereads)
+        names = [topic.name for topic in TOPICS]
+        assert _visible(by_certificate, service.role, "read", names) == mine, service.name
+
+
+def test_no_service_writes_what_it_does_not_own(by_certificate: Settings) -> None:
+    """If it failed: one service could say what only another may."""
+    every = [topic.name for topic in topics.wanted()]
+    for service in consumers():
+        mine = {topic.name for topic in produced_by(service.name)}
+        mine |= {topic.dead_letters(service.name) for topic in consumed_by(service.name)}
+        assert _visible(by_certificate, service.role, "write", every) == mine, service.name
+    for tool in ("ingest", "simulator"):
+        mine = {topic.name for topic in produced_by(tool)}
+        assert _visible(by_certificate, role_of(tool), "write", every) == mine, tool
+        assert _visible(by_certificate, role_of(tool), "read", every) == set()
+
+
+def test_people_read_and_write_nothing(by_certificate: Settings) -> None:
+    every = [topic.name for topic in topics.wanted()]
+    facts = {topic.name for topic in TOPICS}
+    decided = {topic.name for service in consumers() for topic in consumed_by(service.name)}
+    for role, readable in ((AUDITOR, facts), (OPERATOR, decided)):
+        assert _visible(by_certificate, role, "read", every) == readable
+        assert _visible(by_certificate, role, "write", every) == set()
+
+
+def _visible(settings: Settings, role: str, operation: str, names: Sequence[str]) -> set[str]:
+    """Those of the topics `names` on which the broker says that `role` may do `operation`."""
+    admin = AdminClient(kafka.client(settings, role))
+    return rights.allowed(admin, operation, names, timeout_s=10)
+
+
+def test_a_refused_read_write_group_and_transaction_are_refused(by_password: Settings) -> None:
+    """The broker's word is its deed: each kind tried once, by a service's own client."""
+    reader = Consumer(kafka.reader(by_password, role_of("pricer")) | {"group.id": "pricer"})
+    reader.assign([TopicPartition(BY_EVENT[JobPriced].name, 0, 0)])
+    assert _error(reader) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    reader.close()
+    stranger = Consumer(kafka.client(by_password, role_of("pricer")) | {"group.id": "invoicer"})
+    stranger.subscribe([topic.name for topic in consumed_by("pricer")])
+    assert _error(stranger) == KafkaError.GROUP_AUTHORIZATION_FAILED
+    stranger.close()
+    false = Producer(
+        kafka.relay_producer(by_password, "pricer")
+        | {"transactional.id": kafka.relay_id("invoicer")}
+    )
+    with pytest.raises(KafkaException) as refused:
+        false.init_transactions(10)
+    code = refused.value.args[0].code()
+    assert code == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    forged: list[KafkaError | None] = []
+    writer = Producer(kafka.producer(by_password, role_of("pricer")))
+    writer.produce(ISSUED, b"forged", on_delivery=lambda error, _: forged.append(error))
+    assert writer.flush(10) == 0
+    assert [error.code() for error in forged if error] == [KafkaError.TOPIC_AUTHORIZATION_FAILED]
+
+
+def _error(consumer: Consumer) -> int:
+    """The first thing that the consumer hears of; it must be an error."""
+    message = consumer.poll(20)
+    assert message is not None
+    error = message.error()
+    assert error is not None
+    return error.code()
+
+
+def test_what_may_not_be_seen_is_not_taken_for_absent(by_password: Settings) -> None:
+    """If it failed: the invoicer, without its right, would find that no number was ever given."""
+    admin = AdminClient(kafka.client(by_password, role_of("pricer")))
+    with pytest.raises(Unreachable, match=rf"{ISSUED} may not be .*topics apply"):
+        kafka.present(by_password, admin, [ISSUED])
+    owner = AdminClient(kafka.client(by_password, OWNER))
+    assert kafka.present(by_password, owner, ["no-such-topic"]) == {}
+
+
+def test_only_the_owner_grants(by_password: Settings) -> None:
+    admin = AdminClient(kafka.client(by_password, role_of("pricer")))
+    with pytest.raises(ConfigurationError, match="as colophon_owner"):
+        rights.granted(admin)
+    right = Right(role_of("pricer"), "read", "topic", ISSUED)
+    with pytest.raises(ConfigurationError, match="cannot be granted that colophon_pricer may read"):
+        rights.grant(admin, [right])
+
+
+def test_a_broker_without_an_authorizer_has_no_rights_to_grant(settings: Settings) -> None:
+    admin = AdminClient(kafka.client(settings, OWNER))
+    assert rights.granted(admin) is None
+    assert topics.plan(settings).rights == ()

@@ -35,14 +35,14 @@ def _run(names: list[str], console: Console) -> None:
         try:
             with noted(system.settings):
                 system.start_services(names)
-                _show(console, system)
+                _show(console, system, system.start_prometheus())
                 _watch(system)
         finally:
             with suppress(OSError):  # the terminal may be gone
                 console.print("Stopping.")
 
 
-def _show(console: Console, system: LocalSystem) -> None:
+def _show(console: Console, system: LocalSystem, prometheus: str | None) -> None:
     table = Table("service", "where", title="Running; Ctrl-C stops it.")
     for name, child in system.fleet.children.items():
         usual = SERVICE[name].port
@@ -51,6 +51,7 @@ def _show(console: Console, system: LocalSystem) -> None:
     table.add_row("kafka", system.settings.kafka_bootstrap_servers)
     sink = f"127.0.0.1:{system.settings.smtp_port}, files in {system.mail.directory}"
     table.add_row("mail sink", sink)
+    table.add_row("prometheus", prometheus or "none on the PATH: the metrics are not recorded")
     console.print(table)
 
 

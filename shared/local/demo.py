@@ -64,6 +64,7 @@ def run_demo(jobs: int, files: Path | None, console: Console) -> Any:  # noqa: A
         LocalSystem(data_dir, report=console.print, own=own) as system,
     ):
         system.start_services(service.name for service in consumers())
+        console.print(watched(system.start_prometheus()), soft_wrap=True)
         fed = _feed(system.settings, jobs, files, console)
         _settle(system.settings, "from job to invoice, mail and books", fed.simulated, console)
         for then in moments(_usual_due_date(system.settings), system.clock.now()):
@@ -77,6 +78,13 @@ def run_demo(jobs: int, files: Path | None, console: Console) -> Any:  # noqa: A
         _say_where(system, named, console)
     console.print(f"Done in {monotonic() - started:.0f} s.")
     return report
+
+
+def watched(address: str | None) -> str:
+    """Where the metrics are looked at, in a sentence."""
+    if address is None:
+        return "The metrics are not recorded: no prometheus on the PATH."
+    return f"Prometheus records the metrics: {address}"
 
 
 def _feed(settings: Settings, jobs: int, files: Path | None, console: Console) -> Fed:

@@ -9,8 +9,10 @@ from typing import Self
 from shared import topics
 from shared.clock import OffsetClock
 from shared.local.environment import local_settings
+from shared.local.errors import LocalStackError
 from shared.local.fleet import Fleet
 from shared.local.mailsink import MailSink
+from shared.local.prometheus import Prometheus
 from shared.local.stack import LocalStack
 from shared.migrate import migrate
 from shared.settings import Settings
@@ -65,6 +67,20 @@ class LocalSystem:
         """Start services and wait until they are ready."""
         self._report("Starting the services.")
         self.fleet.start_all(names)
+
+    def start_prometheus(self) -> str | None:
+        """Have the services' metrics recorded: where, or None where no Prometheus will do that.
+
+        Whatever keeps it from running is reported; nothing else depends on it.
+        """
+        ports = {child.name: child.port for child in self.fleet.children.values()}
+        prometheus = Prometheus(self.settings.data_dir, ports)
+        self._stack.callback(prometheus.stop)
+        try:
+            return prometheus.start()
+        except LocalStackError as error:
+            self._report(str(error))
+            return None
 
     def _start(self) -> None:
         if self._own is None:

@@ -1,7 +1,6 @@
 """What we ship for Prometheus and Grafana, on a running pipeline and a real Prometheus."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,27 +26,26 @@ OF_FAULTS = {
 
 
 @pytest.mark.tools("prometheus")
-def test_every_rule_and_panel_works_on_a_running_pipeline(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
+def test_every_rule_and_panel_works_on_a_running_pipeline(pipeline: Pipeline) -> None:
     """Given work and dead letters, then rules evaluate, panels show, an alert is on its way."""
-    ports = {child.name: child.port for child in pipeline.system.fleet.children.values()}
-    with Prometheus(tmp_path, ports) as prometheus:
-        prometheus.until(f"sum(colophon:service_ready:max) == {len(consumers())}")
-        pipeline.simulate(20)
-        pipeline.special_cases()
-        pipeline.settle()
-        pipeline.let_reminders_fall_due()
-        prometheus.until('ALERTS{alertname="ColophonDeadLetters", alertstate="pending"}')
-        for query in shown():
-            if OF_FAULTS & names(query):
-                prometheus.query(query)  # it understands, and need not find anything
-            else:
-                prometheus.until(query)
-        assert prometheus.query('ALERTS{alertstate="firing"}') == []
-        groups = prometheus.ask("rules")["groups"]
-        broken = [rule for group in groups for rule in group["rules"] if rule["health"] != "ok"]
-        assert broken == []
+    address = pipeline.system.start_prometheus()
+    assert address
+    prometheus = Prometheus(address)
+    prometheus.until(f"sum(colophon:service_ready:max) == {len(consumers())}")
+    pipeline.simulate(20)
+    pipeline.special_cases()
+    pipeline.settle()
+    pipeline.let_reminders_fall_due()
+    prometheus.until('ALERTS{alertname="ColophonDeadLetters", alertstate="pending"}')
+    for query in shown():
+        if OF_FAULTS & names(query):
+            prometheus.query(query)  # it understands, and need not find anything
+        else:
+            prometheus.until(query)
+    assert prometheus.query('ALERTS{alertstate="firing"}') == []
+    groups = prometheus.ask("rules")["groups"]
+    broken = [rule for group in groups for rule in group["rules"] if rule["health"] != "ok"]
+    assert broken == []
 
 
 def shown() -> Iterator[str]:

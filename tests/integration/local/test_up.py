@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
 
 import pytest
+
+from shared.clock import monotonic
 
 COLOPHON = (sys.executable, "-c", "from shared.cli import main; main()")
 ENDED_SECONDS_MAX = 60
@@ -105,3 +108,34 @@ def test_two_directories_run_side_by_side_and_stop_in_order(up: Callable[[str], 
     )
     assert asked.returncode == 2
     assert "start the local stack" in asked.stderr
+
+
+@pytest.mark.tools("prometheus")
+def test_prometheus_records_beside_it_and_ends_with_it(up: Callable[[str], Up]) -> None:
+    """If it failed: nobody would see the metrics, or a killed `up` would leave a server behind."""
+    # Given a program of that name, when it runs, then its table says where, and it answers there
+    started = up("watched")
+    started.until("│ prometheus")
+    found = re.search(r"│ prometheus .*http://127\.0\.0\.1:(\d+)", started.printed)
+    assert found, started.printed
+    port = int(found[1])
+    assert answers(port)
+    # When `up` is killed, then it ends too
+    started.process.kill()
+    started.ends()
+    deadline, rest = monotonic() + ENDED_SECONDS_MAX, Event()
+    while answers(port):
+        assert monotonic() < deadline
+        rest.wait(0.05)
+
+
+def answers(port: int) -> bool:
+    """Whether a Prometheus there is ready."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/-/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -11,23 +11,25 @@ from shared.topology import BY_EVENT, Topic
 
 
 @cache
-def _template(topic: Topic) -> tuple[tuple[str, str | None], ...]:
-    return tuple((literal, field) for literal, field, _, _ in Formatter().parse(topic.key))
+def _template(topic: Topic) -> tuple[str, tuple[str, ...]]:
+    """The key as a format, and the fields that fill it."""
+    parts = list(Formatter().parse(topic.key))
+    form = "".join(
+        literal.replace("%", "%%") + ("%s" if field else "") for literal, field, *_ in parts
+    )
+    return form, tuple(field for _, field, *_ in parts if field)
 
 
 def key_of(topic: Topic, event: Event) -> str:
     """The record key that `event` must travel under."""
-    return "".join(
-        [
-            literal + (escaped(str(getattr(event, field))) if field else "")
-            for literal, field in _template(topic)
-        ]
-    )
+    (form, fields), values = _template(topic), event.__dict__
+    return form % tuple([escaped(str(values[field])) for field in fields])
 
 
 def message_id(topic: Topic, event: Event) -> UUID:
     """The UUIDv5 over the topic and the length-prefixed parts of the business key."""
-    return cause_id(topic.name, *(getattr(event, field) for field in topic.business_key))
+    values = event.__dict__
+    return cause_id(topic.name, *[values[field] for field in topic.business_key])
 
 
 def message_id_of_fields(topic: Topic, fields: Mapping[str, object]) -> UUID:

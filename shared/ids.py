@@ -1,17 +1,20 @@
 """Ids that derive from causes: the same fact gets the same id, however often it is emitted."""
 
 import re
+from hashlib import sha1
 from typing import Final
 from urllib.parse import quote
-from uuid import UUID, uuid5
+from uuid import UUID
 
 _is_plain: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch  # most ids; quote() takes its time
-_NAMESPACE: Final = UUID("6d0c3f5e-2f0b-5d53-9a54-7c1b7e6f0c01")
+_NAMESPACE: Final = UUID("6d0c3f5e-2f0b-5d53-9a54-7c1b7e6f0c01").bytes
 
 
 def cause_id(kind: str, *parts: object) -> UUID:
     """The UUIDv5 of `kind` and `parts`, each length-prefixed so that ("a","bc") != ("ab","c")."""
-    return uuid5(_NAMESPACE, "".join(f"{len(text)}:{text}" for text in (kind, *map(str, parts))))
+    name = "".join([f"{len(text)}:{text}" for text in (kind, *map(str, parts))])
+    digest = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)
 
 
 def record_key(*parts: object) -> str:

@@ -1,7 +1,7 @@
 """The inbox: which facts have had their effect, so that none has it twice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -20,8 +20,7 @@ _REMEMBER = text(
 )
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """A fact that has had its effect: what it said, and where it stood."""
 
     message_id: UUID

@@ -1,7 +1,8 @@
 """The outbox: records to publish, written with the state they belong to, by binary COPY."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -17,8 +18,7 @@ _COPY = "COPY outbox (topic, key, value, headers) FROM STDIN (FORMAT BINARY)"
 _NOTIFY = text("SELECT pg_notify('outbox_' || current_schema(), '')")
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record on its way out, byte for byte."""
 
     topic: str
@@ -34,25 +34,45 @@ def outgoing(codec: Codec, event: Event, source: str, cause: str | None) -> Outg
     """
     topic = topic_of(event)
     key = key_of(topic, event)
-    headers = event_headers(topic.name, key, message_id(topic, event), source, cause)
-    return Outgoing(topic.name, key.encode(), codec.encode(event), headers_json(headers))
+    headers = _template(topic.name, source) % _facts(key, message_id(topic, event), cause)
+    return Outgoing(topic.name, key.encode(), codec.encode(event), headers)
 
 
 def event_headers(topic: str, key: str, identity: UUID, source: str, cause: str | None) -> Headers:
     """The headers of the CloudEvents Kafka binding in binary mode; they inform, never decide."""
-    name = str(identity)
-    fields = {
-        "ce_specversion": "1.0",
-        "ce_id": name,
-        "ce_source": f"/colophon/{source}",
-        "ce_type": topic,
-        "ce_time": system_now().isoformat(),
-        "ce_subject": key,
-        "content-type": "application/avro",
-        "idempotency-key": name,
-        "traceparent": traceparent(identity, cause),
+    facts = _facts(key, identity, cause)
+    return tuple((name, (value % facts).encode()) for name, value in _fields(topic, source))
+
+
+def _fields(topic: str, source: str) -> Sequence[tuple[str, str]]:
+    """The headers by name, each a format for `_facts`."""
+    return (
+        ("ce_specversion", "1.0"),
+        ("ce_id", "%(id)s"),
+        ("ce_source", f"/colophon/{source}"),
+        ("ce_type", topic),
+        ("ce_time", "%(time)s"),
+        ("ce_subject", "%(key)s"),
+        ("content-type", "application/avro"),
+        ("idempotency-key", "%(id)s"),
+        ("traceparent", "%(trace)s"),
+    )
+
+
+def _facts(key: str, identity: UUID, cause: str | None) -> dict[str, str]:
+    """What differs from record to record: plain ASCII without quotes, as JSON has it too."""
+    return {
+        "id": str(identity),
+        "time": system_now().isoformat(),
+        "key": key,
+        "trace": traceparent(identity, cause),
     }
-    return tuple([(field, value.encode()) for field, value in fields.items()])
+
+
+@cache
+def _template(topic: str, source: str) -> str:
+    """The format of the JSON text of the headers."""
+    return headers_json([(name, value.encode()) for name, value in _fields(topic, source)])
 
 
 def write(connection: Connection, records: Sequence[Outgoing]) -> None:

@@ -26,7 +26,7 @@ FOR_EVER_MS: Final = -1
 KIB: Final = 1024
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Topic:
     """One topic: its name, event, key, and the business key that makes its event unique.
 

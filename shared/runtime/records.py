@@ -1,9 +1,9 @@
 """Records as they arrive: read from Kafka or from the held queue, decoded, identified."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.codec.codec import Codec, fingerprint
@@ -19,8 +19,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 _APART = b"\x00"
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record byte for byte. `held_id` is its row where it comes from the held queue."""
 
     topic: Topic
@@ -45,8 +44,7 @@ class Record:
         return None
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A record with what it says, or with why it says nothing.
 
     `lane` is the key that its order is kept under; a record without a key, and a conflict, have a
@@ -79,11 +77,11 @@ class Arrival:
 
     def failed(self, failure: Rejected, attempts: int = 1) -> "Arrival":
         """The same record, given up for `failure`."""
-        return replace(self, failure=failure, attempts=attempts)
+        return self._replace(failure=failure, attempts=attempts)
 
     def apart(self) -> "Arrival":
         """The same record in a lane of its own."""
-        return replace(self, lane=own_lane(self.record))
+        return self._replace(lane=own_lane(self.record))
 
 
 def own_lane(record: Record) -> bytes:
@@ -124,7 +122,7 @@ def _named(arrival: Arrival, failure: Rejected) -> Arrival:
     if fields is None:
         return arrival
     revision = fields[topic.revision] if topic.revision else None
-    return replace(arrival, message_id=message_id_of_fields(topic, fields), revision=revision)
+    return arrival._replace(message_id=message_id_of_fields(topic, fields), revision=revision)
 
 
 def _event(codec: Codec, record: Record) -> tuple[Event, bytes]:
@@ -142,7 +140,7 @@ def _message_id(record: Record, event: Event) -> UUID:
     return message_id(record.topic, event)
 
 
-def headers_json(headers: Headers) -> str:
+def headers_json(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """Headers as JSON text: [name, value in latin-1 or null], in order, duplicates kept."""
     return json.dumps([[n, None if v is None else v.decode("latin-1")] for n, v in headers])
 

@@ -1,7 +1,7 @@
 """Taking up held records: a fact has arrived, a deadline has passed, somebody has decided."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -76,7 +76,7 @@ class TakeUp:
 
     def _arrival(self, queued: Queued) -> Arrival:
         (arrival,) = arrive(self.codec, [queued.record])
-        return self.attempts.with_history(replace(arrival, lane=queued.lane))
+        return self.attempts.with_history(arrival._replace(lane=queued.lane))
 
 
 def _sort(rows: Sequence[Queued]) -> tuple[list[int], list[Queued], set[Lane]]:

@@ -227,9 +227,14 @@ class Assignment:
         return consumer
 
     def _stands_by(self) -> bool:
-        """Whether the group knows us and has nothing for us."""
+        """Whether the group knows us and has nothing for us.
+
+        Not before its coordinator has answered the consumer: while the admin client waits for one
+        that is away, a connection that breaks aborts the process (librdkafka issue 4605).
+        """
         ours = self.consumer.memberid()
         try:
+            self.consumer.committed([TopicPartition(self._topics[0], 0)], timeout=_ANSWER_MAX_S)
             asked = self._admin.describe_consumer_groups(
                 [self._service], request_timeout=_ANSWER_MAX_S
             )
@@ -294,6 +299,8 @@ class Assignment:
             answers = self._admin.list_offsets(asked, request_timeout=_ADMIN_TIMEOUT_S)
             return {(p.topic, p.partition): f.result().offset for p, f in answers.items()}
         except KafkaException as error:
+            # After a broker's restart it goes on asking under a leader epoch that is over.
+            self._admin = AdminClient(kafka.client(self._settings))
             raise Transient("kafka", f"the first offsets cannot be read: {error}") from error
 
     def _topic_ids(self) -> dict[str, str]:

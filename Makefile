@@ -13,7 +13,7 @@ PROJECT := $(VENV)/.project-installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt generate bench coverage lock clean
+.PHONY: help install demo test check fmt generate bench chaos coverage lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ generate: install  ## write the generated parts: README tables, diagrams, dashbo
 
 bench: install $(PEERS:%=$(VENV)/peers/%/.installed)  ## how fast it is on this machine, beside its peers
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+chaos: install  ## the whole pipeline under random faults: SEED=1 MINUTES=5
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) $(ARGS)
 
 # Their pins differ from ours, so each has an environment of its own.
 $(VENV)/peers/%/.installed: tests/benchmarks/peers/%.lock | $(PROJECT)

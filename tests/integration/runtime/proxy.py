@@ -55,8 +55,12 @@ class Proxy:
         with suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection((HOST, self._target))
-                self._ends += (near, far)
+                try:
+                    far = socket.create_connection((HOST, self._target))
+                except OSError:  # the server is down: so is the way to it
+                    _close(near)
+                    continue
+                self._ends = [end for end in self._ends if end.fileno() >= 0] + [near, far]
                 for way in ((near, far, _chunk), (far, near, self._answers)):
                     threading.Thread(target=self._pump, args=way, daemon=True).start()
 

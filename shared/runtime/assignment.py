@@ -52,7 +52,7 @@ class Assignment:
         self._settings, self._service = settings, service
         self._topics = sorted(topics)
         self._owner = f"{service}@{socket.gethostname()}"
-        self._admin = AdminClient(kafka.client(settings, role_of(service)))
+        self._admin = self._asking()
         self._unclaimed: set[Partition] = set()
         self._paused: dict[Partition, set[str]] = {}
         self._committed: dict[Partition, int] = {}
@@ -203,6 +203,9 @@ class Assignment:
         self.commit(wait=True)
         self._leave()
 
+    def _asking(self) -> AdminClient:
+        return AdminClient(kafka.client(self._settings, role_of(self._service)))
+
     def _leave(self) -> None:
         """Close the client; one whose broker has gone may never come back from that.
 
@@ -300,7 +303,7 @@ class Assignment:
             return {(p.topic, p.partition): f.result().offset for p, f in answers.items()}
         except KafkaException as error:
             # After a broker's restart it goes on asking under a leader epoch that is over.
-            self._admin = AdminClient(kafka.client(self._settings))
+            self._admin = self._asking()
             raise Transient("kafka", f"the first offsets cannot be read: {error}") from error
 
     def _topic_ids(self) -> dict[str, str]:

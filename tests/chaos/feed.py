@@ -29,7 +29,7 @@ from shared.events.production import JobCompleted
 from shared.identity import key_of, message_id, topic_of
 from shared.outbox import event_headers
 from shared.settings import Settings
-from shared.topology import BY_NAME, consumers
+from shared.topology import BY_NAME, consumers, role_of
 
 STARTING: Final = date(2025, 3, 3)
 ACTIVE_MAX: Final = 400
@@ -71,7 +71,7 @@ class Feed(Thread):
         self._settings, self._rate = settings, rate
         self._stories = self._told(seed, jobs)
         self._codec = Codec(None)
-        self._producer = Producer(kafka.producer(settings))
+        self._producer = Producer(kafka.producer(settings, role_of("simulator")))
         self._asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._active: list[_Job] = []
         self._done: list[_Job] = []

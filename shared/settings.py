@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import ConfigurationError
 
 PREFIX = "COLOPHON_"
+LOCAL_REGISTRY = "local"
 _PASSWORD = re.compile(r":(?!//).*@|(?<=password=)[^\s&]+", re.DOTALL)
 
 
@@ -52,6 +53,16 @@ def _addresses(servers: str) -> str:
     return servers
 
 
+def _registry(url: str) -> str:
+    """Refuse what is no address of a schema registry."""
+    parts = urlsplit(url)
+    is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    if url != LOCAL_REGISTRY and not is_address:
+        msg = f"must be http://host:port/path, https:// likewise, or {LOCAL_REGISTRY}"
+        raise ValueError(msg)
+    return url
+
+
 class Settings(BaseSettings):
     """The settings of one process, each the environment variable `COLOPHON_<NAME>`.
 
@@ -79,7 +90,7 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] = SecretStr(
         "postgresql://colophon@127.0.0.1:5432/colophon"
     )
-    schema_registry_url: str | None = None
+    schema_registry_url: Annotated[str, AfterValidator(_registry)] | None = None
     data_dir: Path = Path(".colophon")
     clock_file: Path | None = None
     secrets_dir: Path | None = None

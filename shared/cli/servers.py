@@ -14,6 +14,7 @@ from shared.local.stack import Endpoints
 from shared.settings import PREFIX, Settings, read_settings
 
 _NOTE: Final = "endpoints.json"
+_OF_STACK: Final = ("smtp_port", "schema_registry_url")
 _OWN: Final = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
 
@@ -34,7 +35,7 @@ def servers() -> Settings:
         found["kafka_bootstrap_servers"], found["database_url"], Path(found["data_dir"])
     )
     local = local_settings(endpoints)
-    return local.model_copy(update={"smtp_port": found["smtp_port"]})
+    return local.model_copy(update={name: found[name] for name in _OF_STACK})
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def noted(settings: Settings) -> Iterator[None]:
                 "kafka_bootstrap_servers": settings.kafka_bootstrap_servers,
                 "database_url": settings.database_url.get_secret_value(),
                 "data_dir": str(settings.data_dir),
-                "smtp_port": settings.smtp_port,
+                **{name: getattr(settings, name) for name in _OF_STACK},
             }
         ),
         "utf-8",

@@ -10,7 +10,7 @@ from shared.cli.servers import noted
 from shared.local.signals import signals_interrupt
 from shared.local.system import LocalSystem
 from shared.runtime.service import load_service
-from shared.settings import read_settings
+from shared.settings import read_settings, shown
 from shared.topology import SERVICE, consumers
 
 
@@ -49,6 +49,8 @@ def _show(console: Console, system: LocalSystem, prometheus: str | None) -> None
         taken = "" if child.port == usual else f" ({usual} is taken)"
         table.add_row(name, f"http://127.0.0.1:{child.port}/metrics, /livez, /readyz{taken}")
     table.add_row("kafka", system.settings.kafka_bootstrap_servers)
+    if (registry := system.settings.schema_registry_url) is not None:
+        table.add_row("schema registry", shown(registry))
     sink = f"127.0.0.1:{system.settings.smtp_port}, files in {system.mail.directory}"
     table.add_row("mail sink", sink)
     table.add_row("prometheus", prometheus or "none on the PATH: the metrics are not recorded")

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from shared.local.broker import Broker, Runtime
 from shared.local.errors import LocalStackError
-from shared.local.jars import cache_folder
+from shared.local.jars import KAFKA
 from shared.local.java import Java
 from shared.local.locks import try_lock
 
@@ -41,7 +41,7 @@ def archived(runtime: Runtime, java: Java, report: Callable[[str], None]) -> Run
     """
     if java.major < JAVA_MAJOR_MIN:
         return runtime
-    archive = cache_folder() / f"start-{_digest(runtime, java)}.aot"
+    archive = KAFKA.folder / f"start-{_digest(runtime, java)}.aot"
     try:
         if not archive.exists():
             _make_once(archive, runtime, report)

@@ -18,8 +18,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from shared.local.errors import LocalStackError
+from shared.local.java import SERVER_ENVIRONMENT, SERVER_OPTIONS
 from shared.local.ports import LOOPBACK, remembered_ports
-from shared.local.server import ENVIRONMENT, Launch, Server
+from shared.local.server import Launch, Server
 
 FORMAT_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
@@ -58,27 +59,14 @@ group.consumer.min.heartbeat.interval.ms=500
 transaction.abort.timed.out.transaction.cleanup.interval.ms=2000
 """
 
-# The quick compiler alone: on two cores, beside the services, the optimising one takes more time in
-# its first minutes than it ever gives back (half the processor time, 50 MB less, measured).
-# The broker writes nothing outside its folder: no perf data, no native libraries under /tmp.
 JVM = (
     "-Xms96m",
     "-Xmx384m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-    "-XX:+ExitOnOutOfMemoryError",
-    "-XX:ErrorFile=crash.log",
-    "-Djava.io.tmpdir=tmp",
-    "-Djava.awt.headless=true",
+    *SERVER_OPTIONS,
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config.AbstractConfig=warn",
 )
-
-
-# In this locale Java reads and writes file names as they are, whatever letters they have.
-JVM_ENVIRONMENT = ENVIRONMENT | {"LC_ALL": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +132,7 @@ class Broker:
         return Launch(
             command=[*runtime.java, *runtime.broker_options, "kafka.Kafka", "log.properties"],
             cwd=self._folder,
-            env=JVM_ENVIRONMENT,
+            env=SERVER_ENVIRONMENT,
             port=broker,
             ready=partial(_answers, f"{LOOPBACK}:{broker}"),
             stop=[(signal.SIGTERM, self._stop_seconds)],
@@ -171,7 +159,7 @@ class Broker:
             done = subprocess.run(
                 [*java, *tool],
                 cwd=self._folder,
-                env=JVM_ENVIRONMENT,
+                env=SERVER_ENVIRONMENT,
                 capture_output=True,
                 check=False,
                 text=True,

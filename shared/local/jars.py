@@ -6,20 +6,16 @@ fetched again by its coordinate, without resolving anything. Resolving happens o
 maintainer writes the lock anew: `python -m shared.local.jars lock`.
 """
 
-import errno
-import hashlib
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
-from shared.local.errors import LocalStackError
+from shared.local.downloads import Download, Product, sha256
 
 ROOTS = ("org.apache.kafka:kafka_2.13:4.3.1", "org.slf4j:slf4j-simple:2.0.17")
 LOCK_FILE = Path(__file__).with_name("kafka-jars.lock")
+KAFKA = Product("kafka", 50, "COLOPHON_KAFKA_BOOTSTRAP_SERVERS to a Kafka of your own")
 READ_THREADS = 4
 _HEADER = """\
 # The jars of the local broker: SHA-256 and Maven coordinate.
@@ -27,36 +23,11 @@ _HEADER = """\
 """
 
 
-@dataclass(frozen=True, order=True)
-class Jar:
-    """One jar: its coordinate `group:artifact:version` and the SHA-256 of its bytes, in hex."""
-
-    coordinate: str
-    sha256: str
-
-    @property
-    def filename(self) -> str:
-        """`<artifact>-<version>.jar`, as Maven names it."""
-        _group, artifact, version = self.coordinate.split(":")
-        return f"{artifact}-{version}.jar"
-
-
-def cache_folder() -> Path:
-    """Where the jars are kept for this user; XDG_CACHE_HOME moves it."""
-    return platformdirs.user_cache_path("colophon") / "kafka"
-
-
-def read_lock(file: Path = LOCK_FILE) -> list[Jar]:
+def read_lock(file: Path = LOCK_FILE) -> list[Download]:
     """The jars that the lock names."""
     lines = file.read_text(encoding="ascii").splitlines()
     pairs = [line.split() for line in lines if line and not line.startswith("#")]
-    return [Jar(coordinate, digest) for digest, coordinate in pairs]
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return [Download(coordinate, digest) for digest, coordinate in pairs]
 
 
 def install(report: Callable[[str], None]) -> list[Path]:
@@ -65,21 +36,21 @@ def install(report: Callable[[str], None]) -> list[Path]:
     Raises:
         LocalStackError: A jar cannot be fetched or stored, or what was fetched has another sum.
     """
-    folder, jars = cache_folder(), read_lock()
+    folder, jars = KAFKA.folder, read_lock()
     try:
         missing = _missing(jars, folder)
         if missing:
             from shared.local.maven import fetch  # noqa: PLC0415 -- a warm start needs no HTTP
 
             report(f"fetching Apache Kafka, {len(missing)} files, once per user")
-            fetch(missing, folder)
+            fetch(missing, folder, KAFKA)
     except OSError as error:
-        raise LocalStackError(_cannot_store(folder, error)) from error
+        raise KAFKA.cannot_be_kept(error) from error
     return [folder / jar.filename for jar in jars]
 
 
-def _missing(jars: list[Jar], folder: Path) -> list[Jar]:
-    def is_intact(jar: Jar) -> bool:
+def _missing(jars: list[Download], folder: Path) -> list[Download]:
+    def is_intact(jar: Download) -> bool:
         try:
             return sha256(folder / jar.filename) == jar.sha256
         except FileNotFoundError:
@@ -89,15 +60,6 @@ def _missing(jars: list[Jar], folder: Path) -> list[Jar]:
         return [jar for jar, good in zip(jars, pool.map(is_intact, jars), strict=True) if not good]
 
 
-def _cannot_store(folder: Path, error: OSError) -> str:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"The disk is full: Kafka's jars need 50 MB in {folder}."
-    return (
-        f"Kafka's jars cannot be kept in {folder} ({error.strerror}): "
-        "set XDG_CACHE_HOME to a folder of yours."
-    )
-
-
 def main(arguments: list[str]) -> int:
     """`python -m shared.local.jars lock`: resolve anew and write the lock file."""
     if arguments != ["lock"]:
@@ -105,7 +67,7 @@ def main(arguments: list[str]) -> int:
         return 2
     from shared.local.maven import resolve  # noqa: PLC0415 -- as above
 
-    jars = resolve(ROOTS)
+    jars = resolve(ROOTS, KAFKA)
     text = _HEADER + "".join(f"{jar.sha256}  {jar.coordinate}\n" for jar in jars)
     LOCK_FILE.write_text(text, encoding="ascii")
     sys.stdout.write(f"{len(jars)} jars locked\n")

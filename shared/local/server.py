@@ -34,7 +34,7 @@ ENVIRONMENT = {"PATH": os.defpath, "TZ": "UTC"}
 # supervisor needs which is stopping it already.
 ORPHAN_STEPS = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 25.0), (signal.SIGKILL, 5.0))
 
-PORT_TAKEN = "address already in use"
+PORT_TAKEN = ("address already in use", "in use by another process")
 _TELLING = re.compile(r"\b(ERROR|FATAL|PANIC|HINT|error|Error|[A-Za-z]+Exception)\b")
 
 
@@ -102,7 +102,8 @@ class Server:
         """Raise LocalStackError, with the end of the log, if the server is not running."""
         if self._supervisor is None or self._supervisor.poll() is not None:
             text = self._log_text()
-            kind = PortTakenError if PORT_TAKEN in text.lower() else LocalStackError
+            taken = any(words in text.lower() for words in PORT_TAKEN)
+            kind = PortTakenError if taken else LocalStackError
             raise kind(f"{self.name} stopped by itself. {self._last_words(text)}")
 
     def stop(self) -> None:

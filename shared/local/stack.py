@@ -17,6 +17,7 @@ from shared.local.errors import LocalStackError
 from shared.local.kafka import kafka
 from shared.local.locks import try_lock
 from shared.local.postgres import Postgres
+from shared.local.registry import Registry
 
 MEGABYTE = 1024 * 1024
 FREE_BYTES_MIN = 300 * MEGABYTE
@@ -71,6 +72,7 @@ class LocalStack:
         try:
             self._kafka.end_orphans()
             self._postgres.end_orphans()
+            Registry(self._data_dir).end_orphans()
             shutil.rmtree(self._data_dir)
         finally:
             self.down()

@@ -13,9 +13,10 @@ from shared.local.errors import LocalStackError
 from shared.local.fleet import Fleet
 from shared.local.mailsink import MailSink
 from shared.local.prometheus import Prometheus
+from shared.local.registry import Registry
 from shared.local.stack import LocalStack
 from shared.migrate import migrate
-from shared.settings import Settings
+from shared.settings import LOCAL_REGISTRY, Settings
 
 Report = Callable[[str], None]
 
@@ -86,7 +87,7 @@ class LocalSystem:
         if self._own is None:
             self._report("Starting Kafka and PostgreSQL.")
             endpoints = self._stack.enter_context(LocalStack(self._data_dir, self._report))
-            base = local_settings(endpoints)
+            base = self._with_registry(local_settings(endpoints))
         else:
             base = self._own
         self.mail = MailSink(base.data_dir / "mail").start()
@@ -101,3 +102,13 @@ class LocalSystem:
         topics.apply(self.settings, topics.plan(self.settings))
         self.fleet = Fleet(self.settings, ports=self._ports)
         self._stack.callback(self.fleet.stop)
+
+    def _with_registry(self, settings: Settings) -> Settings:
+        """Settings with the local registry, where that is wanted or its ids stand in records."""
+        registry = Registry(self._data_dir, self._report)
+        url = settings.schema_registry_url
+        if url == LOCAL_REGISTRY or (url is None and registry.has_data()):
+            self._report("Starting the schema registry.")
+            self._stack.callback(registry.stop)
+            return settings.model_copy(update={"schema_registry_url": registry.start()})
+        return settings

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from shared.db import AUDITOR, OPERATOR, OWNER
+from shared.local.registry import ARCHIVE
 from shared.settings import PREFIX, Settings
 from shared.topology import SERVICES, consumers
 
@@ -146,6 +147,11 @@ def test_the_broker_is_the_one_that_the_tests_run() -> None:
     jars = (ROOT / "shared" / "local" / "kafka-jars.lock").read_text("utf-8")
     image = COMPOSE["services"]["kafka"]["image"]
     assert f"org.apache.kafka:kafka_2.13:{image.partition(':')[2]}\n" in jars
+
+
+def test_the_registry_is_the_one_that_the_tests_run() -> None:
+    version = ARCHIVE.parts[2]
+    assert COMPOSE["services"]["registry"]["image"] == f"apicurio/apicurio-registry:{version}"
 
 
 def test_the_image_copies_what_the_context_lets_in() -> None:

@@ -11,7 +11,7 @@ from shared.local.environment import local_settings
 from shared.runtime.service import ServiceSpec
 from shared.settings import Settings
 from shared.testing import ServiceHarness, service_harness
-from tests.integration.servers import servers
+from tests.integration.servers import schema_registry, servers
 
 Harness = Callable[..., ServiceHarness]
 
@@ -22,6 +22,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder: Path = tmp_path_factory.mktemp("stack")
     with servers(folder) as endpoints:
         yield local_settings(endpoints)
+
+
+@pytest.fixture(scope="session")
+def registry_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running schema registry, started when the first test asks for it."""
+    with schema_registry(tmp_path_factory.mktemp("registry")) as url:
+        yield url
 
 
 @pytest.fixture(name="service_harness")

@@ -14,22 +14,44 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from shared.local.ports import free_port
+from shared.local.registry import Registry
 from shared.local.stack import Endpoints, LocalStack
 
 KAFKA = "apache/kafka:4.1.0"
 POSTGRES = "postgres:18"
+REGISTRY = "apicurio/apicurio-registry:3.3.3"
 
 
 @contextmanager
 def servers(folder: Path) -> Iterator[Endpoints]:
     """Kafka and PostgreSQL for one test run."""
-    if os.environ.get("COLOPHON_TEST_SERVERS") != "containers":
+    if not _in_containers():
         with LocalStack(folder) as endpoints:
             yield endpoints
         return
     port = free_port()
     with _kafka(port), PostgresContainer(POSTGRES, driver=None) as postgres:
         yield Endpoints(f"127.0.0.1:{port}", postgres.get_connection_url(), folder)
+
+
+@contextmanager
+def schema_registry(folder: Path) -> Iterator[str]:
+    """The address of a schema registry for one test run."""
+    if not _in_containers():
+        registry = Registry(folder)
+        try:
+            yield registry.start()
+        finally:
+            registry.stop()
+        return
+    port = free_port()
+    ready = LogMessageWaitStrategy("Listening on")
+    with DockerContainer(REGISTRY).with_bind_ports(8080, port).waiting_for(ready):
+        yield f"http://127.0.0.1:{port}/apis/ccompat/v7"
+
+
+def _in_containers() -> bool:
+    return os.environ.get("COLOPHON_TEST_SERVERS") == "containers"
 
 
 def _kafka(port: int) -> DockerContainer:

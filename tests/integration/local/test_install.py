@@ -36,9 +36,9 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own with links to all jars of the user's."""
     jars.install(_ignore)
-    folder, own = jars.cache_folder(), tmp_path / "cache"
+    folder, own = jars.KAFKA.folder, tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(own))
-    own_folder = jars.cache_folder()
+    own_folder = jars.KAFKA.folder
     own_folder.mkdir(parents=True)
     for jar in jars.read_lock():
         (own_folder / jar.filename).symlink_to(folder / jar.filename)
@@ -74,7 +74,7 @@ def test_fetched_jar_with_another_sum_is_not_kept(
     served.write_bytes(b"something else")
     jar = jars.read_lock()[0]
     (cache / jar.filename).unlink()
-    monkeypatch.setattr(maven, "_download", lambda _artifact: served)
+    monkeypatch.setattr(maven, "_download", lambda _artifact, _product: served)
     with pytest.raises(LocalStackError, match="not used"):
         jars.install(_ignore)
     assert not (cache / jar.filename).exists()
@@ -85,7 +85,8 @@ def test_a_bad_line_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     answers: list[Callable[[], Path]] = [_break, lambda: tmp_path]
     monkeypatch.setattr(Artifact, "resolve", lambda _artifact: answers.pop(0)())
     context = maven._maven(tmp_path)
-    assert maven._download(context.create_dependency("a:b:1").artifact) == tmp_path
+    artifact = context.create_dependency("a:b:1").artifact
+    assert maven._download(artifact, jars.KAFKA) == tmp_path
 
 
 def _break() -> Path:

@@ -6,22 +6,23 @@ topic whose model has grown; a test holds the newest version to the model, field
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from fastavro.schema import expand_schema, parse_schema, to_parsing_canonical_form
 from fastavro.schema import fingerprint as avro_fingerprint
-from fastavro.schema import parse_schema, to_parsing_canonical_form
 
 from shared.codec.wire import Avro, wire_of
 from shared.errors import ConfigurationError
 from shared.evolution import breaks
-from shared.topology import TOPICS, Topic
+from shared.topology import BY_NAME, TOPICS, Topic
 
 ROOT: Final = Path(__file__).resolve().parent.parent / "schemas"
+_NUMBERS: Final = ("bytes", "fixed", "int", "long")
 _LOGICAL: Final = frozenset({"logicalType", "precision", "scale"})
 
 
@@ -34,6 +35,11 @@ class Schema:
     published: Mapping[str, Any]
     plain: Any
     fingerprint: int
+
+    @property
+    def name(self) -> str:
+        """Topic and version, for people."""
+        return f"{self.topic} v{self.version}"
 
 
 @cache
@@ -86,6 +92,43 @@ def plain_schema(avro: Mapping[str, Any]) -> Any:  # noqa: ANN401 - fastavro's p
     """A schema as the codec uses it: parsed, without logical types; ours where we have it."""
     ours = by_fingerprint().get(_crc64(avro))
     return ours.plain if ours else parse_schema(_plain(avro))
+
+
+def misreadings(avro: Mapping[str, Any]) -> Iterator[str]:
+    """What readers of ours would take for another number or time than `avro` means, in words.
+
+    A scale of 2 for one of 4, milliseconds for microseconds: the bytes are the same, Avro's rules
+    of resolution do not look at it, and a registry may let it pass.
+    """
+    name = f"{avro.get('namespace', '')}.{avro['name']}".lstrip(".")
+    known = {f"{s.published['namespace']}.{s.published['name']}": s for s in map(newest, BY_NAME)}
+    if (ours := known.get(name)) is None:
+        return
+    meant, here = (dict(_meanings(expand_schema(dict(s)), "")) for s in (ours.published, avro))
+    for path in meant.keys() & here.keys():
+        if meant[path] != here[path]:
+            yield f"{path} is {_meaning(here[path])}, for its readers {_meaning(meant[path])}"
+
+
+def _meanings(avro: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:  # noqa: ANN401 - any part of a schema
+    """Logical type and scale of every number, by its path."""
+    if isinstance(avro, list):
+        for branch in avro:
+            yield from _meanings(branch, path)
+    elif not isinstance(avro, dict):
+        yield from _meanings({"type": avro}, path)
+    elif avro["type"] == "record":
+        for field in avro["fields"]:
+            yield from _meanings(field["type"], f"{path}.{field['name']}".lstrip("."))
+    elif avro["type"] == "array":
+        yield from _meanings(avro["items"], path)
+    elif avro["type"] in _NUMBERS:
+        yield path, (avro.get("logicalType"), avro.get("scale", 0))
+
+
+def _meaning(logical: tuple[Any, Any]) -> str:
+    name, scale = logical
+    return f"{name} of scale {scale}" if name == "decimal" else name or "a plain number"
 
 
 def _name_once(avro: Avro, seen: set[str]) -> Avro:

@@ -1,6 +1,7 @@
 """Kafka against the map: create topics, grant rights, set passwords; report the rest, never delete.
 
-Rights and passwords are managed where the broker has an authorizer and users with passwords.
+Rights and passwords are managed where the broker has an authorizer and users with passwords, and
+schemas are registered, at deploy time and by nobody else, where there is a registry.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from shared.codec.registry import registry_from
 from shared.db import OWNER
 from shared.errors import ConfigurationError
 from shared.rights import Right
-from shared.schemas import schemas_of
+from shared.schemas import Schema, schemas_of
 from shared.settings import Settings, kafka_files
 from shared.topology import TOPICS, dead_letter_topics
 
@@ -43,16 +44,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """Topics and rights that are missing, and what stands otherwise than the map says, in words."""
+    """What is missing, and what stands otherwise than the map says, in words."""
 
     missing: tuple[Wanted, ...]
     drift: tuple[str, ...]
     rights: tuple[Right, ...] = ()
+    unregistered: tuple[Schema, ...] = ()
 
     @property
     def is_met(self) -> bool:
         """Whether nothing is missing and nothing differs."""
-        return not (self.missing or self.drift or self.rights)
+        return not (self.missing or self.drift or self.rights or self.unregistered)
 
 
 def wanted() -> Iterator[Wanted]:
@@ -75,7 +77,7 @@ def wanted() -> Iterator[Wanted]:
 
 
 def plan(settings: Settings) -> Plan:
-    """Compare the cluster with the map; raises `Unreachable` when it does not answer."""
+    """Compare cluster and registry with the map; raises `Unreachable` when one does not answer."""
     admin = AdminClient(kafka.client(settings, OWNER))
     present = kafka.metadata(settings, admin).topics
     missing = tuple(topic for topic in wanted() if topic.name not in present)
@@ -87,16 +89,24 @@ def plan(settings: Settings) -> Plan:
         if len(present[topic.name].partitions) != topic.partitions
     ]
     drift += _config_drift(admin, known)
+    schemas = tuple(_unregistered(settings))
     granted = rights.granted(admin)
     if granted is None:
-        return Plan(missing, tuple(drift))
+        return Plan(missing, tuple(drift), unregistered=schemas)
     due = rights.due()
     drift += [f"{right}: the map does not say so" for right in sorted(granted - due)]
-    return Plan(missing, tuple(drift), tuple(sorted(due - granted)))
+    return Plan(missing, tuple(drift), tuple(sorted(due - granted)), schemas)
 
 
 def apply(settings: Settings, plan: Plan) -> None:
-    """Create and grant what `plan` misses."""
+    """Register, create and grant what `plan` misses.
+
+    Raises `ConfigurationError` for what is refused. Schemas come first: a release whose schemas
+    are incompatible leaves everything else as it was.
+    """
+    if registry := registry_from(settings):
+        for schema in plan.unregistered:
+            registry.register(schema)
     admin = AdminClient(kafka.client(settings, OWNER))
     replicas = settings.kafka_replication_factor
     topics = [
@@ -153,11 +163,8 @@ def _config_drift(admin: AdminClient, topics: list[Wanted]) -> Iterator[str]:
                 yield f"{topic.name}: {key} is {entries[key].value}, the map says {value}"
 
 
-def register_schemas(settings: Settings) -> Iterator[tuple[str, int]]:
-    """Register every released schema where a registry is configured; the only place that does."""
-    registry = registry_from(settings)
-    if registry is None:
-        return
-    for topic in TOPICS:
-        for schema in schemas_of(topic.name).values():
-            yield f"{topic.name} v{schema.version}", registry.register(schema)
+def _unregistered(settings: Settings) -> Iterator[Schema]:
+    """The released schemas that the registry, where there is one, does not have."""
+    if registry := registry_from(settings):
+        schemas = (schema for topic in TOPICS for schema in schemas_of(topic.name).values())
+        yield from (schema for schema in schemas if registry.find(schema) is None)

@@ -1,4 +1,4 @@
-"""`colophon topics`: topics and rights in Kafka against the map."""
+"""`colophon topics`: topics and rights in Kafka, schemas in the registry, against the map."""
 
 import json
 from typing import Annotated
@@ -7,7 +7,9 @@ import typer
 
 from shared.cli.servers import servers
 
-app = typer.Typer(help="Topics and rights in Kafka against the map.", no_args_is_help=True)
+app = typer.Typer(
+    help="Topics, their rights and their schemas against the map.", no_args_is_help=True
+)
 
 
 @app.command("plan")
@@ -19,17 +21,20 @@ def plan(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     if as_json:
         missing = [topic.name for topic in found.missing]
         rights = [str(right) for right in found.rights]
-        known = {"missing": missing, "rights": rights, "drift": list(found.drift)}
-        typer.echo(json.dumps(known))
+        schemas = [schema.name for schema in found.unregistered]
+        known = {"missing": missing, "rights": rights, "unregistered": schemas}
+        typer.echo(json.dumps(known | {"drift": list(found.drift)}))
     else:
         for topic in found.missing:
             typer.echo(f"missing: {topic.name} ({topic.partitions} partitions)")
         for right in found.rights:
             typer.echo(f"missing: {right}")
+        for schema in found.unregistered:
+            typer.echo(f"missing: {schema.name} in the schema registry")
         for difference in found.drift:
             typer.echo(f"differs: {difference}")
         if found.is_met:
-            typer.echo("Kafka is as the map says.")
+            typer.echo("All is as the map says.")
     raise typer.Exit(0 if found.is_met else 1)
 
 
@@ -50,8 +55,8 @@ def apply() -> None:
         typer.echo(f"granted {len(found.rights)} rights")
     if count := topics.set_passwords(settings):
         typer.echo(f"set the passwords of {count} users")
-    for name, number in topics.register_schemas(settings):
-        typer.echo(f"registered {name} as {number}")
+    for schema in found.unregistered:
+        typer.echo(f"registered {schema.name}")
     for difference in found.drift:
         typer.echo(f"differs: {difference}")
     raise typer.Exit(1 if found.drift else 0)

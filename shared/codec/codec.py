@@ -42,6 +42,12 @@ class Codec:
     def __init__(self, registry: Registry | None = None) -> None:
         self._registry = registry
 
+    def learn(self, topics: Iterable[Topic]) -> None:
+        """Ask now for every schema of `topics`, so that no batch has to; raises `Transient`."""
+        for topic in topics:
+            for schema in schemas_of(topic.name).values():
+                self._reference(schema)
+
     def encode(self, event: Event) -> bytes:
         """The record value of `event`; raises `Invalid` where a field breaks its contract."""
         schema = schemas_of((topic := topic_of(event)).name)[topic.version]

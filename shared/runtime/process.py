@@ -25,7 +25,7 @@ from shared.runtime.loop import ConsumerLoop
 from shared.runtime.relay import Relay
 from shared.runtime.service import ServiceSpec
 from shared.settings import Settings, read_settings
-from shared.topology import SERVICE
+from shared.topology import SERVICE, consumed_by, produced_by
 
 _HEARTBEAT_MAX_S = 60.0
 _TURN_MAX_S = 5.0  # longer than any batch should take: a server hangs that does not refuse
@@ -71,7 +71,8 @@ class ServiceProcess:
             threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
         self.health.start()
         try:
-            if self._patiently(self._check_schema) and self._patiently(self._check_service):
+            checks = (self._check_schema, self._learn_schemas, self._check_service)
+            if all(self._patiently(check) for check in checks):
                 self._start()
                 logger().info("started", port=self.health.port)
                 self._consume()
@@ -94,7 +95,7 @@ class ServiceProcess:
             self._loop.run()
 
     def _patiently(self, check: Callable[[], None]) -> bool:
-        """Check until database and broker answer; False when told to stop."""
+        """Check until the servers answer; False when told to stop."""
         backoff = Backoff()
         while not self._stop_asked.is_set():
             try:
@@ -116,6 +117,10 @@ class ServiceProcess:
             name = self._spec.name
             msg = f"the schema of {name} is not migrated: run colophon migrate {name}"
             raise ConfigurationError(msg)
+
+    def _learn_schemas(self) -> None:
+        """Before the first batch: a registry that is away later then stops nothing of ours."""
+        self._codec.learn((*consumed_by(self._spec.name), *produced_by(self._spec.name)))
 
     def _check_service(self) -> None:
         if self._spec.start is not None:

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from shared import db, kafka
 from shared.clock import Clock, SystemClock, monotonic
 from shared.codec.codec import Codec
+from shared.codec.registry import registry_from
 from shared.db import OWNER
 from shared.dead_letters import DeadLetter, Filter, find_in
 from shared.events.base import Event
@@ -41,6 +42,7 @@ class Echo:
         self.clock = clock or SystemClock()
         self.engine = db.engine(settings, "colophon_approver")
         self._owner = db.engine(settings, OWNER, search_path=SPEC.name)
+        self.codec = Codec(registry_from(settings))
         self._loop: ConsumerLoop | None = None
         self._relay: Relay | None = None
 
@@ -48,8 +50,7 @@ class Echo:
     def loop(self) -> ConsumerLoop:
         """The instance in this process, made when first asked for."""
         if self._loop is None:
-            codec = Codec()
-            self._loop = ConsumerLoop(SPEC, self.settings, self.clock, self.engine, codec)
+            self._loop = ConsumerLoop(SPEC, self.settings, self.clock, self.engine, self.codec)
             self.start_relay()
         return self._loop
 
@@ -140,7 +141,7 @@ class Echo:
 
     def value(self, event: Event) -> tuple[bytes, bytes]:
         """Key and value of an event as they travel."""
-        return key_of(topic_of(event), event).encode(), Codec().encode(event)
+        return key_of(topic_of(event), event).encode(), self.codec.encode(event)
 
     def published(self, topic: str) -> list[Any]:
         """Every committed record of `topic`; one whose commit is under way is waited for.

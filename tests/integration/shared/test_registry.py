@@ -1,0 +1,96 @@
+"""Schemas registered at deploy time, in a real schema registry."""
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from shared import topics
+from shared.codec.registry import COMPATIBILITY, HttpRegistry
+from shared.errors import ConfigurationError
+from shared.ids import cause_id
+from shared.schemas import Schema, newest
+from shared.settings import Settings
+from shared.topics import Plan
+from shared.topology import BY_NAME
+
+INVOICES = BY_NAME["accounting.invoice-posted.v1"]
+ADDED = {"name": "channel", "type": ["null", "string"], "default": None}
+NEEDED = {"name": "channel", "type": "string"}
+
+
+@pytest.fixture
+def deployed(settings: Settings, registry_url: str) -> Settings:
+    """Settings that name the registry."""
+    return settings.model_copy(update={"schema_registry_url": registry_url})
+
+
+@pytest.fixture
+def first(request: pytest.FixtureRequest) -> Schema:
+    """The first version of a topic that no other test knows."""
+    name = f"test.{cause_id('test', request.node.name).hex}.v1"
+    return replace(newest(INVOICES.name), topic=name, version=1)
+
+
+def after(first: Schema, field: Any) -> Schema:  # noqa: ANN401 - a field of a schema
+    """Its second version, with one more field."""
+    published = {**first.published, "fields": [*first.published["fields"], field]}
+    return replace(first, version=2, published=published, fingerprint=~first.fingerprint)
+
+
+def asked(registry: HttpRegistry, path: str) -> Any:  # noqa: ANN401 - JSON
+    return registry._ask("GET", path).content
+
+
+def versions(registry: HttpRegistry, schema: Schema) -> list[int]:
+    """The versions of its subject."""
+    subject = f"{schema.topic}-value"
+    return [
+        n for n in range(1, 4) if asked(registry, f"/subjects/{subject}/versions/{n}").get("id")
+    ]
+
+
+@pytest.mark.usefixtures("in_the_map")
+def test_what_is_missing_is_registered_once(deployed: Settings, first: Schema) -> None:
+    """Given a new release, when it is deployed, by two at the same time too, then once."""
+    plan = topics.plan(deployed)
+    assert plan.unregistered == (first,)
+    assert not plan.is_met
+    for _ in range(2):
+        topics.apply(deployed, Plan((), (), unregistered=plan.unregistered))
+    assert topics.plan(deployed).unregistered == ()
+    registry = HttpRegistry(deployed.schema_registry_url or "")
+    assert versions(registry, first) == [1]
+    level = asked(registry, f"/config/{first.topic}-value")
+    assert level["compatibilityLevel"] == COMPATIBILITY
+
+
+@pytest.fixture
+def in_the_map(first: Schema, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map has that topic alone."""
+    monkeypatch.setattr(topics, "TOPICS", (replace(INVOICES, name=first.topic),))
+    monkeypatch.setattr(topics, "schemas_of", lambda _: {1: first})
+
+
+def test_what_only_adds_is_let_in(registry_url: str, first: Schema) -> None:
+    """Given a version that adds a field with a default, then it gets an id of its own."""
+    registry = HttpRegistry(registry_url)
+    assert registry.register(after(first, ADDED)) != registry.register(first)
+    assert versions(registry, first) == [1, 2]
+
+
+def test_an_incompatible_schema_is_refused(deployed: Settings, first: Schema) -> None:
+    """Given a version whose readers cannot read the first, then a sentence, and nothing changed."""
+    registry = HttpRegistry(deployed.schema_registry_url or "")
+    registry.register(first)
+    second = after(first, NEEDED)
+    with pytest.raises(ConfigurationError) as refusal:
+        topics.apply(deployed, Plan((), (), unregistered=(second,)))
+    said = str(refusal.value)
+    address = urlsplit(deployed.schema_registry_url).netloc
+    for part in (f"{first.topic} v2", f"subject {first.topic}-value", str(address), "channel"):
+        assert part in said
+    assert "A breaking change is a topic of its own" in said
+    assert versions(registry, first) == [1]
+    assert registry.find(second) is None

@@ -64,8 +64,8 @@ RUNTIME := shared/runtime/*,shared/inbox.py,shared/outbox.py,shared/held.py,shar
 
 lock: install  ## resolve the newest versions that pyproject.toml admits, into the lock files
 	$(PIP) install --quiet --upgrade uv
-	$(LOCK) --extra local --extra dev -o requirements.lock pyproject.toml
-	$(LOCK) --extra build -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
+	$(LOCK) --extra local --extra dev --extra tracing -o requirements.lock pyproject.toml
+	$(LOCK) --extra build --extra tracing -c requirements.lock -o deploy/docker/requirements.lock pyproject.toml
 	for peer in $(PEERS); do $(LOCK) -o tests/benchmarks/peers/$$peer.lock tests/benchmarks/peers/$$peer.in; done
 
 # For every platform and every Python from 3.11 on; it names no index, so that any mirror serves.

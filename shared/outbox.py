@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from shared import tracing
 from shared.clock import system_now
 from shared.codec.codec import Codec
 from shared.events.base import Event
@@ -35,6 +36,8 @@ def outgoing(codec: Codec, event: Event, source: str, cause: str | None) -> Outg
     topic = topic_of(event)
     key = key_of(topic, event)
     headers = _template(topic.name, source) % _facts(key, message_id(topic, event), cause)
+    if tracing.export is not None and (state := tracing.export.state(cause)):
+        headers = f'{headers[:-1]}, ["tracestate", "{state}"]]'
     return Outgoing(topic.name, key.encode(), codec.encode(event), headers)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BeforeValidator,
     Field,
     FilePath,
@@ -100,6 +101,14 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
     ] = "INFO"
+    traces_endpoint: Annotated[
+        str | None,
+        Field(
+            validation_alias=AliasChoices(
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
+            )
+        ),
+    ] = None  # read by OpenTelemetry itself; here it says that there is a collector
     stop_with_parent: bool = False
     fault: str | None = None  # where a test kills or stops the process: shared.runtime.faults
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500

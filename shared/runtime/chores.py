@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from shared import held, metrics, outbox
+from shared import held, metrics, outbox, tracing
 from shared.clock import Clock, monotonic
 from shared.codec.codec import Codec
 from shared.retry import LIMITS, transient_reason
@@ -82,6 +82,7 @@ class Chores:
         return bool(due)
 
     def _take_up_held(self) -> bool:
+        started = monotonic()
         try:
             outcome, more = self._transact(self._held.run)
         except Exception as error:
@@ -91,6 +92,8 @@ class Chores:
         self._held.widen()
         self._attempts.settle((*outcome.dead, *outcome.applied))
         count_replayed(self._spec.name, outcome)
+        if tracing.export is not None:
+            tracing.export.handled(outcome.fates(), monotonic() - started)
         return more or bool(outcome.facts)
 
     def _wake_overdue(self) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from prometheus_client import Histogram
 from sqlalchemy import Connection, Engine
 
-from shared import metrics
+from shared import metrics, tracing
 from shared.clock import Clock, monotonic, system_now
 from shared.codec.codec import Codec
 from shared.errors import ColophonError, headline
@@ -199,9 +199,12 @@ class ConsumerLoop:
         failed = {(a.record.topic.name, a.record.partition) for a in outcome.dead}
         self._open(place for place in failed if self.breaker.is_probing(place))
         self._attempts.settle((*outcome.dead, *outcome.applied))
+        took_s = monotonic() - started
         count_outcome(name, outcome)
+        if tracing.export is not None:
+            tracing.export.handled(outcome.fates(), took_s)
         metrics.CONSUMER_BATCH_SIZE.labels(name).observe(len(arrivals))
-        metrics.CONSUMER_BATCH_DURATION.labels(name).observe(monotonic() - started)
+        metrics.CONSUMER_BATCH_DURATION.labels(name).observe(took_s)
         metrics.CONSUMER_LAST_PROGRESS.labels(name).set(now.timestamp())
         self._observe_ages(outcome.applied, now)
         if outcome.facts or outcome.woken:

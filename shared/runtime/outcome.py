@@ -93,9 +93,9 @@ class Outcome:
         heads[arrival.in_lane] = replace(head, state="closed")
         self.woken.add(arrival.in_lane)
 
-    def counts(self) -> Counter[tuple[str, str]]:
-        """How many records of which topic met which fate."""
-        fates = [
+    def fates(self) -> list[tuple[str, list[Arrival]]]:
+        """Every fate, and the records that met it."""
+        return [
             ("applied", self.applied),
             ("duplicate", self.duplicates),
             ("conflict", [arrival for arrival in self.dead if _is_conflict(arrival)]),
@@ -103,7 +103,10 @@ class Outcome:
             ("waiting", [arrival for arrival, _ in self.waiting]),
             ("parked", [*self.parked, *(late.arrival for late in self.mending)]),
         ]
-        return Counter((a.record.topic.name, fate) for fate, group in fates for a in group)
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """How many records of which topic met which fate."""
+        return Counter((a.record.topic.name, fate) for fate, group in self.fates() for a in group)
 
     def then(self, later: "Outcome") -> "Outcome":
         """This, and then `later`."""

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from sqlalchemy import text
 
-from shared import db, kafka
+from shared import db, kafka, tracing
 from shared.clock import clock_from, monotonic
 from shared.codec.codec import Codec
 from shared.codec.registry import registry_from
@@ -161,6 +161,8 @@ class ServiceProcess:
         for thread in threads:
             if thread.is_alive():
                 thread.join(max(0.0, until - monotonic()))
+        if tracing.export is not None:
+            tracing.export.stop()
         self.health.stop()
         self._engine.dispose()
         signal.set_wakeup_fd(-1)
@@ -203,6 +205,7 @@ def run_service(spec: ServiceSpec) -> NoReturn:
         configure(spec.name, settings.log_level)
         kafka.LOG.sink = _warn
         faults.arm(settings)
+        tracing.arm(settings, spec.name)
         ServiceProcess(spec, settings).run()
     except ConfigurationError as error:
         logger().error("refused", reason=str(error))

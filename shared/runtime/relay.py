@@ -16,7 +16,7 @@ import psycopg
 from confluent_kafka import KafkaError, KafkaException, Producer
 from sqlalchemy.engine import make_url
 
-from shared import kafka
+from shared import kafka, tracing
 from shared.clock import monotonic, system_now
 from shared.db import CONNECT, RELAY_IDLE_SESSION_MS
 from shared.errors import headline
@@ -157,6 +157,8 @@ class Relay(threading.Thread):
         now, latency = system_now(), OUTBOX_PUBLISH_LATENCY.labels(self._service)
         for row in rows:
             latency.observe((now - row[5]).total_seconds())
+        if tracing.export is not None:
+            tracing.export.published([(row[1], row[4], row[5]) for row in rows])
         return True
 
     def _narrow(

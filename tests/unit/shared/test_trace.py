@@ -1,9 +1,12 @@
 """Trace context: one trace from cause to effect, a span for each event."""
 
+import sys
 from uuid import UUID
 
 import pytest
 
+from shared import tracing
+from shared.settings import Settings
 from shared.trace import traceparent
 
 FIRST = UUID("0af76519-16cd-53dd-8448-eb211c80319c")
@@ -33,3 +36,13 @@ def test_an_effect_stays_in_the_trace_of_its_cause() -> None:
 )
 def test_a_malformed_one_counts_as_none(cause: str) -> None:
     assert traceparent(NEXT, cause) == traceparent(NEXT)
+
+
+def test_without_its_packages_there_is_no_export_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a collector and no extra installed, then the service runs without."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    settings = Settings().model_copy(update={"traces_endpoint": "http://127.0.0.1:4318"})
+    tracing.arm(settings, "pricer")
+    assert tracing.export is None

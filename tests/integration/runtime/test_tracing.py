@@ -1,0 +1,89 @@
+"""Traces: each record's way through a service, as spans of the trace that its headers name."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from shared.local.ports import free_port
+from shared.producer import publish
+from shared.trace import parsed
+from tests.collector import Collector
+from tests.integration.runtime.bench import Echo
+from tests.integration.runtime.echo import DECIDED, REQUESTED, request
+from tests.integration.runtime.instances import Instances, until
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """A collector that the processes of the test know."""
+    with Collector().listening() as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def test_a_record_its_handling_and_what_comes_of_it_are_one_trace(
+    echo: Echo, instances: Instances, collector: Collector
+) -> None:
+    """Given records that are applied, rejected and sent again, then each is a span that says so."""
+    instances.ready("one")
+    records = [request("s1", 1), request("s2", 1, "reject"), request("s1", 1)]
+    publish(echo.settings, records, "test")
+    until(lambda: len(collector.spans) >= 4, "the spans")
+    assert instances.stop("one") == 0
+    handled = [span for span in collector.spans if span.name == f"process {REQUESTED}"]
+    assert sorted(str(span.attributes["colophon.result"]) for span in handled) == [
+        "applied",
+        "duplicate",
+        "rejected",
+    ]
+    (decision,) = echo.published(DECIDED)
+    headers = {name: value.decode() for name, value in decision.headers()}
+    context = parsed(headers["traceparent"])
+    assert context
+    (sent,) = [span for span in collector.spans if span.name == f"send {DECIDED}"]
+    (cause,) = [span for span in handled if span.own == sent.parent]
+    assert (sent.trace, sent.own) == (context.trace, context.span)
+    assert cause.attributes["colophon.result"] == "applied"
+    assert cause.attributes["messaging.consumer.group.name"] == "approver"
+    assert (cause.trace, cause.kind, sent.kind) == (sent.trace, "CONSUMER", "PRODUCER")
+    assert cause.start_ns <= cause.end_ns
+    assert sent.start_ns <= sent.end_ns
+    assert {span.service for span in collector.spans} == {"approver"}
+    assert len({span.own for span in collector.spans}) == len(collector.spans) == 4
+
+
+def test_a_collector_that_is_away_costs_nothing_but_its_spans(
+    echo: Echo, instances: Instances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given nobody at the address, then all is done, one line says so, and it stops in time."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "100")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "50")
+    instances.ready("one")
+    publish(echo.settings, (request(f"s{n}", 1) for n in range(400)), "test")
+    until(echo.is_drained, "all of it done")
+    until(lambda: echo.count("outbox") == 0, "all of it published")
+    assert len(echo.subjects()) == 400
+    until(lambda: '"event": "tracing"' in instances.log("one"), "a word about it")
+    assert instances.stop("one") == 0
+    told = [json.loads(line)["event"] for line in instances.log("one").splitlines()]
+    assert told.count("tracing") == 1
+
+
+def test_without_a_collector_nothing_of_it_is_loaded() -> None:
+    """Given no such variable, then a service's process imports nothing of OpenTelemetry."""
+    script = (
+        "import sys\n"
+        "from shared import tracing\n"
+        "from shared.runtime import process\n"
+        "from shared.settings import Settings\n"
+        "tracing.arm(Settings(), 'pricer')\n"
+        "assert tracing.export is None\n"
+        "assert not [name for name in sys.modules if name.startswith('opentelemetry')]\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

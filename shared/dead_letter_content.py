@@ -102,7 +102,7 @@ def _difference(
         return Difference(origin, problem="the topic no longer holds it: its retention has passed")
     try:
         fields = _fields(_plain(codec, topic, before), _plain(codec, topic, value or b""))
-    except Rejected as error:
+    except (Rejected, Transient) as error:
         return Difference(origin, problem=f"it cannot be compared: {error}")
     return Difference(origin, tuple(fields))
 
@@ -152,5 +152,5 @@ def _readable(codec: Codec, topic: str, value: bytes | None) -> str:
         return "(no value)"
     try:
         return codec.decode(BY_NAME[topic], value).model_dump_json(indent=2)
-    except Rejected as error:
+    except (Rejected, Transient) as error:
         return f"({error})\n{value[:2000].hex(' ')}"

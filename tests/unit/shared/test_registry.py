@@ -9,7 +9,9 @@ from threading import Thread
 import pytest
 
 from shared.codec import registry as module
+from shared.codec.codec import Codec
 from shared.codec.registry import HttpRegistry, registry_from
+from shared.dead_letter_content import _readable
 from shared.errors import ConfigurationError, Undecodable, Unreachable
 from shared.local.ports import listening
 from shared.schemas import Schema, newest
@@ -150,3 +152,11 @@ def test_the_local_registry_is_the_local_stacks() -> None:
     with pytest.raises(ConfigurationError, match="beside servers of your own, name yours"):
         registry_from(Settings(schema_registry_url="local"))
     assert registry_from(Settings()) is None
+
+
+def test_a_dead_letter_is_shown_without_the_registry_too() -> None:
+    """If it failed: people on call could not look at one while the registry is away."""
+    codec = Codec(HttpRegistry("http://127.0.0.1:2"))
+    shown = _readable(codec, TOPICS[0].name, b"\x00\x00\x00\x00\x07body")
+    assert "the schema registry does not answer" in shown
+    assert shown.endswith("62 6f 64 79")

@@ -12,7 +12,8 @@ from typing import Any, Final
 from fastavro import schemaless_reader
 
 from shared.codec.registry import HttpRegistry
-from shared.schemas import Schema, by_fingerprint, newest, schemas_of
+from shared.errors import Undecodable
+from shared.schemas import by_fingerprint, newest
 
 Fields = Mapping[str, Any]
 """The fields wanted of a record: by name, None for all of a field, else what is wanted inside."""
@@ -37,7 +38,7 @@ class Decoder:
 
     def __init__(self, wanted: Mapping[str, Fields], registry: HttpRegistry | None) -> None:
         self._registry = registry
-        self._schemas: dict[bytes, Schema] = {}
+        self._writers: dict[tuple[str, bytes], Any] = {}
         self._convert = {topic: _of_topic(topic, fields) for topic, fields in wanted.items()}
 
     def decode(self, topic: str, value: bytes) -> dict[str, Any]:
@@ -55,31 +56,34 @@ class Decoder:
 
     def _plain(self, topic: str, value: bytes) -> Any:  # noqa: ANN401 - as Avro has it
         head = _head(value)
-        writer = self._schemas.get(head) or self._find(topic, head)
-        if writer.topic != topic:
-            raise Unreadable(f"it is an event of {writer.topic}")
+        writer = self._writers.get((topic, head)) or self._find(topic, head)
         reader = newest(topic).plain
-        reader = None if reader is writer.plain else reader
+        reader = None if reader is writer else reader
         body = BytesIO(value)
         body.seek(len(head))
         try:
-            found = schemaless_reader(body, writer.plain, reader)
+            found = schemaless_reader(body, writer, reader)
         except Exception as error:
             raise Unreadable(f"{type(error).__name__}: {error}"[:200]) from error
         if body.tell() != len(value):
             raise Unreadable("the body is longer than its schema says")
         return found
 
-    def _find(self, topic: str, head: bytes) -> Schema:
-        """The schema that `head` names, remembered."""
-        found = by_fingerprint().get(int.from_bytes(head[2:], "little")) if head[0] else None
-        if found is None and not head[0] and self._registry is not None:
-            number = int.from_bytes(head[1:], "big")
-            known = schemas_of(topic).values()
-            found = next((one for one in known if self._registry.id_of(one) == number), None)
-        if found is None:
-            raise Unreadable(f"no released schema is known by {head.hex()}")
-        self._schemas[head] = found
+    def _find(self, topic: str, head: bytes) -> Any:  # noqa: ANN401 - fastavro's parsed form
+        """The schema that `head` names, of whichever producer, remembered."""
+        if not head[0] and self._registry is not None:
+            try:
+                found = self._registry.plain_schema(int.from_bytes(head[1:], "big"))
+            except Undecodable as error:
+                raise Unreadable(str(error)) from error
+        else:
+            ours = by_fingerprint().get(int.from_bytes(head[2:], "little")) if head[0] else None
+            if ours is None:
+                raise Unreadable(f"no released schema is known by {head.hex()}")
+            if ours.topic != topic:
+                raise Unreadable(f"it is an event of {ours.topic}")
+            found = ours.plain
+        self._writers[topic, head] = found
         return found
 
 

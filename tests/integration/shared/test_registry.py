@@ -6,11 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from services.auditor.gateway.avro import Decoder
 from shared import topics
+from shared.codec.codec import Codec
 from shared.codec.registry import COMPATIBILITY, HttpRegistry
 from shared.errors import ConfigurationError
+from shared.events.base import Event
 from shared.ids import cause_id
-from shared.schemas import Schema, newest
+from shared.schemas import ROOT, Schema, newest
 from shared.settings import Settings
 from shared.topics import Plan
 from shared.topology import BY_NAME
@@ -78,6 +81,29 @@ def test_what_only_adds_is_let_in(registry_url: str, first: Schema) -> None:
     registry = HttpRegistry(registry_url)
     assert registry.register(after(first, ADDED)) != registry.register(first)
     assert versions(registry, first) == [1, 2]
+
+
+def test_what_another_producer_writes_is_read_by_services_and_auditor(
+    registry_url: str, first: Schema
+) -> None:
+    """Given another producer's schema, with a field that is not ours, then both read the record.
+
+    If it failed: `verify` would not see what a service has applied.
+    """
+    event = example()
+    body = Codec().encode(event)[10:] + b"\x00"  # its channel: null
+    number = HttpRegistry(registry_url).register(after(first, ADDED))
+    value = b"\x00" + number.to_bytes(4) + body
+    registry = HttpRegistry(registry_url)
+    assert Codec(registry).decode(INVOICES, value) == event
+    ours = Decoder({}, None).whole(INVOICES.name, Codec().encode(event))
+    assert Decoder({}, registry).whole(INVOICES.name, value) == ours
+
+
+def example() -> Event:
+    """An event as released."""
+    file = min((ROOT / INVOICES.name / "examples").rglob("*.json"))
+    return INVOICES.event.model_validate_json(file.read_text("utf-8"))
 
 
 def test_an_incompatible_schema_is_refused(deployed: Settings, first: Schema) -> None:

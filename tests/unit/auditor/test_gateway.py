@@ -15,7 +15,7 @@ from services.auditor.gateway.avro import Decoder, Unreadable
 from services.auditor.gateway.documents import mail_copies, pdf_texts, stored_documents
 from services.auditor.gateway.topics import seen
 from shared.codec.codec import Codec
-from shared.codec.registry import HttpRegistry
+from shared.codec.registry import HttpRegistry, _Answer
 from shared.documents import DocumentStore
 from shared.events.billing import InvoiceIssued
 from shared.events.masterdata import Contact
@@ -54,15 +54,12 @@ class FakeMessage:
         return 1, 1_700_000_000_000
 
 
-class FakeRegistry(HttpRegistry):
-    """Knows the newest schema of every topic, each under its own number."""
-
-    def __init__(self) -> None:
-        super().__init__("http://registry.invalid")
-        self._numbers = {newest(topic.name).fingerprint: n for n, topic in enumerate(TOPICS, 1)}
-
-    def id_of(self, schema: Any) -> int:  # noqa: ANN401 - a schema
-        return self._numbers[schema.fingerprint]
+def asked_before() -> HttpRegistry:
+    """A registry that has told the id of every topic's newest schema, and is away now."""
+    registry = HttpRegistry("http://127.0.0.1:2")
+    for number, topic in enumerate(TOPICS, 1):
+        registry._keep(newest(topic.name), _Answer({"id": number}))
+    return registry
 
 
 def read(key: bytes | None, value: bytes | None, topic: Topic = INVOICES, **mended: bytes) -> Any:  # noqa: ANN401 -- any field
@@ -115,14 +112,16 @@ def test_only_what_is_wanted_is_converted() -> None:
 
 
 def test_the_confluent_framing_is_read_through_the_registry() -> None:
-    registry = FakeRegistry()
+    registry = asked_before()
     framed = Codec(registry).encode(ISSUED)
     assert framed[0] == 0
     assert Decoder({}, registry).whole(INVOICES.name, framed)["invoice_number"] == "R-2026-000001"
     with pytest.raises(Unreadable, match="no released schema"):
         Decoder({}, None).whole(INVOICES.name, framed)
-    with pytest.raises(Unreadable, match="no released schema"):
+    with pytest.raises(Unreadable, match="no registry gives out such an id"):
         Decoder({}, registry).whole(INVOICES.name, b"\x00" + b"\xff" * 8)
+    with pytest.raises(Unreadable, match="Schema"):
+        Decoder({}, registry).whole(BY_EVENT[JobCompleted].name, framed)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from shared.clock import monotonic
-from shared.errors import ConfigurationError, Transient, Undecodable, Unreachable
+from shared.errors import ConfigurationError, Undecodable, Unreachable
 from shared.schemas import Schema, misreadings, plain_schema
 from shared.settings import LOCAL_REGISTRY, Settings, shown
 
@@ -57,16 +57,16 @@ class HttpRegistry:
     def plain_schema(self, number: int) -> Any:  # noqa: ANN401 - fastavro's parsed form
         """The schema under `number`.
 
-        Raises `Undecodable` where the registry has none of use, `Transient` where it is away.
+        Raises `Undecodable` where the registry has none of use, `Unreachable` where it is away.
         """
         if number not in self._schemas:
             self._schemas[number] = self._fetched(number)
         return self._schemas[number]
 
     def id_of(self, schema: Schema) -> int:
-        """The id of `schema` for its topic's values; `Transient` until it has been registered."""
+        """The id of `schema` for its topic's values; `Unreachable` until it has been registered."""
         if (number := self.find(schema)) is None:
-            raise Transient(
+            raise Unreachable(
                 "schema-not-registered",
                 f"{schema.name} is not registered: colophon topics apply",
             )

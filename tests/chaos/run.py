@@ -19,6 +19,7 @@ from shared.tools import tool
 from shared.topology import SERVICE, consumers
 from tests.chaos.crew import Crew, Instance
 from tests.chaos.feed import Feed
+from tests.chaos.oracle.judge import judge
 from tests.chaos.plan import TABLES, Fault, Kind, armed, plan
 from tests.chaos.servers import Servers
 from tests.integration.runtime.proxy import lines_to
@@ -151,9 +152,10 @@ class Chaos:
         return "" if now.is_settled else now.explanation or "moving"
 
     def _judge(self) -> None:
-        """Hold the books against the rules, then stop the services and sum up."""
+        """Hold the books against the rules and the oracle, then stop the services and sum up."""
         result = self.result
         result.verified = tool("auditor").verify(self._system.settings)
+        result.wrong += judge(self._servers.settings, self._system.clock.now())
         self._crew.dismiss()
         for (kind, arm), count in self._crew.struck.items():
             result.survived[kind] += count

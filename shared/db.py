@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: one engine per role and use, with the limits the runtime relies on."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -30,6 +31,16 @@ CONNECT: Final[dict[str, Any]] = {
     "tcp_user_timeout": 20_000,
 }
 """A server that vanished without a word is noticed within 20 s, not after the system's hours."""
+_ADVICE: Final = {
+    "certificate|does not match host name": "sslrootcert must be a file with the authority that"
+    " signed the server's certificate, which must name the host as the URL does",
+    "no encryption|no pg_hba.conf entry": "the server wants TLS, or does not know us: add"
+    " ?sslmode=verify-full&sslrootcert=FILE",
+    "password|permission denied|does not exist": "name a user who may; passwords of roles stand in"
+    f" {PREFIX}SECRETS_DIR",
+    "": "start it, or name one that runs",
+}
+"""What to do when the server is away or refuses us, by what it says; the first that fits."""
 _OUTAGES: Final = (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)
 
 
@@ -80,11 +91,11 @@ def answering(settings: Settings) -> Iterator[None]:
         if not isinstance(error.orig, _OUTAGES):
             raise
         cause = str(error.orig).partition("\n")[0]
+        advice = next(advised for said, advised in _ADVICE.items() if re.search(said, cause))
         url = shown(settings.database_url.get_secret_value())
         raise Unreachable(
             "database",
-            f"the database does not answer: {PREFIX}DATABASE_URL={url} ({cause}); start it, or name"
-            f" one that runs, with a user who may; passwords of roles stand in {PREFIX}SECRETS_DIR",
+            f"the database does not answer: {PREFIX}DATABASE_URL={url} ({cause}); {advice}",
         ) from error
 
 

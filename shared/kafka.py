@@ -25,6 +25,7 @@ FENCED: Final = (
     KafkaError.INVALID_PRODUCER_EPOCH,
 )
 FATAL: Final = KafkaError._FATAL  # noqa: SLF001 -- see above
+PURGED: Final = KafkaError._PURGE_QUEUE  # noqa: SLF001 -- see above
 UNAUTHORIZED: Final = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,

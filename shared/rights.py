@@ -4,7 +4,8 @@ A user has the name of its role in the database. The owner, who creates topics a
 rights, is made by whoever runs Kafka.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, cast
@@ -19,6 +20,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     ResourcePatternType,
     ResourceType,
+    TopicDescription,
 )
 
 from shared import kafka
@@ -130,28 +132,35 @@ def _has_authorizer(admin: AdminClient) -> bool:
     return bool(config["authorizer.class.name"].value)
 
 
-def allowed(
-    admin: AdminClient, operation: str, names: Sequence[str], *, timeout_s: float
-) -> set[str]:
-    """Those of the topics `names` on which whoever asks may do `operation`, says the broker.
+def refused(admin: AdminClient, wanted: Iterable[Right], *, timeout_s: float) -> list[Right]:
+    """Those of the rights `wanted` on topics that the broker does not give whoever asks.
 
-    Raises `KafkaException` when it does not answer.
+    On a topic that does not exist nothing is refused. Raises `KafkaException` when the broker does
+    not answer.
     """
-    asked = TopicCollection(list(names))
+    on_topics = sorted(right for right in wanted if right.kind == "topic")
     answers = admin.describe_topics(
-        asked, include_authorized_operations=True, request_timeout=timeout_s
+        TopicCollection(sorted({right.name for right in on_topics})),
+        include_authorized_operations=True,
+        request_timeout=timeout_s,
     )
-    found = set()
-    for name, answer in answers.items():
-        try:
-            can = answer.result().authorized_operations
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+    given = {name: _given(answer) for name, answer in answers.items()}
+    return [right for right in on_topics if right.operation not in given[right.name]]
+
+
+def _given(answer: "Future[TopicDescription]") -> Collection[str]:
+    """The operations that a topic's description says are ours."""
+    try:
+        found = answer.result().authorized_operations
+    except KafkaException as error:
+        match error.args[0].code():
+            case KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                return ()
+            case KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return ("read", "write")
+            case _:
                 raise
-        else:
-            if AclOperation[operation.upper()] in can:
-                found.add(name)
-    return found
+    return {_word(operation) for operation in found or ()}
 
 
 def grant(admin: AdminClient, wanted: Iterable[Right]) -> None:

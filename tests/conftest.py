@@ -3,6 +3,7 @@
 What cannot run here is deselected, and the reason is printed in words; nothing is ever skipped.
 """
 
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -27,12 +28,26 @@ def handbook_data() -> Path:
     return HANDBOOK_DATA
 
 
+@pytest.fixture(scope="session")
+def debian_postgres() -> Path:
+    """The folder of the programs of a PostgreSQL of Debian's, which speaks TLS; needs `tools`."""
+    server = find("postgres")
+    assert server
+    return Path(server).resolve().parent
+
+
+def find(program: str) -> str | None:
+    """Where a program is: on the PATH, or where Debian keeps PostgreSQL's, the newest first."""
+    folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return shutil.which(program) or shutil.which(program, path=os.pathsep.join(folders))
+
+
 def why_not_here(item: pytest.Item, *, handbook: Path) -> str | None:
     """Why a test cannot run on this machine, as half a sentence, or None where it can."""
     if item.get_closest_marker("handbook") and not handbook.is_dir():
         return "marked `handbook`: there is no ../shared/data beside the project"
     wanted = {str(name) for mark in item.iter_markers("tools") for name in mark.args}
-    missing = sorted(name for name in wanted if shutil.which(name) is None)
+    missing = sorted(name for name in wanted if find(name) is None)
     if missing:
         return f"marked `tools`: not on the PATH: {', '.join(missing)}"
     return None

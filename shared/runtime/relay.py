@@ -8,7 +8,7 @@ again now and then: the topic's limit may have been raised.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ class Relay(threading.Thread):
         self._limit = ROWS_MAX
         self._held: list[tuple[str, bytes | None]] = []
         self._tried_at = 0.0
-        self.is_leader = False
+        self.is_leader = self.is_refused = False
         self.heartbeat_at = monotonic()
 
     def stop(self) -> None:
@@ -97,7 +97,10 @@ class Relay(threading.Thread):
                 self._session(backoff)
             except (psycopg.Error, KafkaException) as error:
                 self._log.warning("relay rests", error=headline(error))
-                if isinstance(error, KafkaException) and _is_fenced(error):
+                self.is_refused = _is_one_of(error, kafka.UNAUTHORIZED)
+                if self.is_refused:
+                    self._log.error("not authorized", error=headline(error), advice=kafka.GRANT)
+                if _is_one_of(error, kafka.FENCED):
                     OUTBOX_RELAY_FENCED.labels(self._service).inc()
                 self._lead(leads=False)
                 self._stop_asked.wait(backoff.next_s())
@@ -119,6 +122,7 @@ class Relay(threading.Thread):
             connection.execute(f"LISTEN outbox_{self._service}")
             self._try_again(connection, producer)
             self._lead(leads=True)
+            self.is_refused = False
             is_last = False  # what was committed before the stop is seen by a look after it
             while self._publish(connection, producer) or not is_last:
                 is_last = self._stop_asked.is_set()
@@ -201,13 +205,13 @@ def _send(producer: Producer, rows: Sequence[Any]) -> None:
         for _, topic, key, value, headers, _ in rows:
             _produce(producer, topic, key, value, headers, refused)
         _await(producer, refused)
-        if refused:
+        if refused and refused[0].code() != kafka.PURGED:
             raise KafkaException(refused[0])
         faults.reach(Point.PRODUCED)
         producer.commit_transaction(_KAFKA_TIMEOUT_S)
     except KafkaException as error:
-        producer.abort_transaction(_KAFKA_TIMEOUT_S)
-        if refused:
+        _abort(producer, error)
+        if refused and not _is_one_of(error, kafka.UNAUTHORIZED):
             large = (cause for cause in refused if cause.code() in _TOO_LARGE)
             raise _Refused(next(large, refused[0])) from error
         raise
@@ -246,6 +250,17 @@ def _produce(
             return
 
 
-def _is_fenced(error: KafkaException) -> bool:
-    cause = error.args[0]
-    return isinstance(cause, KafkaError) and cause.code() in kafka.FENCED
+def _abort(producer: Producer, cause: KafkaException) -> None:
+    """Abort; where that fails too for want of a right, raises `cause`, which says of what."""
+    try:
+        producer.abort_transaction(_KAFKA_TIMEOUT_S)
+    except KafkaException:
+        if _is_one_of(cause, kafka.UNAUTHORIZED):
+            raise cause from None
+        raise
+
+
+def _is_one_of(error: Exception, codes: Container[int]) -> bool:
+    """Whether Kafka's code for `error` is one of these."""
+    cause = error.args[0] if isinstance(error, KafkaException) else None
+    return isinstance(cause, KafkaError) and cause.code() in codes

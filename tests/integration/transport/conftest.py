@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
     AclPermissionType,
     AdminClient,
+    NewTopic,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -19,9 +21,11 @@ from confluent_kafka.admin import (
 from shared import kafka, rights, topics
 from shared.db import OWNER
 from shared.migrate import bring_up, migrate
+from shared.rights import rights_of
 from shared.settings import Settings, kafka_files
 from shared.testing import scratch_database
 from shared.topology import SERVICE
+from tests.integration.runtime import bench
 from tests.integration.runtime.echo import SPEC
 from tests.integration.transport.broker import SecuredBroker
 from tests.integration.transport.certificates import Authority
@@ -131,8 +135,31 @@ def pipeline(deployed: Settings) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def echo_database(deployed: Settings) -> Iterator[Settings]:
-    """A database with the echo service's tables."""
-    with scratch_database(deployed) as scratch:
+def echo_database(deployed: Settings, by_certificate: Settings) -> Iterator[Settings]:
+    """A database with the echo service's tables; it comes in by certificate."""
+    with scratch_database(by_certificate) as scratch:
         bring_up(scratch, [SPEC])
         yield scratch
+
+
+@pytest.fixture(scope="session")
+def locked(echo_database: Settings, superuser: AdminClient) -> Settings:
+    """The echo service's topics and rights; what a test looks with comes in as the superuser."""
+    wanted = set(rights_of(SERVICE[SPEC.name]))
+    letters = {right.name for right in wanted if right.name.endswith(".dlq")}
+    present = superuser.list_topics(timeout=10).topics
+    for made in superuser.create_topics(
+        [NewTopic(n, 1, 1) for n in letters - present.keys()]
+    ).values():
+        made.result()
+    rights.grant(superuser, wanted)
+    plain: kafka.Config = {"bootstrap.servers": _address(superuser), "logger": kafka.LOG}
+    servers = echo_database.kafka_bootstrap_servers
+    bench._CLIENTS[servers, AdminClient] = superuser
+    bench._CLIENTS[servers, Producer] = Producer(plain)
+    return echo_database
+
+
+def _address(superuser: AdminClient) -> str:
+    (broker,) = superuser.list_topics(timeout=10).brokers.values()
+    return f"{broker.host}:{broker.port}"

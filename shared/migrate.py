@@ -62,6 +62,8 @@ def bring_up(
     admin = db.engine(settings, OWNER, statement_timeout_ms=60_000)
     with admin.begin() as connection:
         _serialise(connection)
+        database = connection.engine.url.database
+        connection.execute(text(f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC'))
         for role in (AUDITOR, OPERATOR, *(SERVICE[spec.name].role for spec in specs)):
             _role(connection, role, settings.secret(role))
         for spec in specs:

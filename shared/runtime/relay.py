@@ -135,6 +135,7 @@ class Relay(threading.Thread):
             row = connection.execute(_LEAD).fetchone()
             if row is not None and row[0]:
                 return
+            self.is_refused = False  # another leads
             self._stop_asked.wait(_REST_S)
 
     def _publish(self, connection: "psycopg.Connection[Any]", producer: Producer) -> bool:

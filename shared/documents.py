@@ -50,5 +50,5 @@ class DocumentStore:
     def _path(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):  # noqa: PLR2004 -- hex digits of a sha256
             msg = f"not a sha256 in hex: {digest!r}"
-            raise ValueError(msg)
+            raise DocumentMissing(msg)
         return self.root / digest[:2] / digest

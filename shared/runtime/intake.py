@@ -13,7 +13,7 @@ from shared.logging import logger
 from shared.runtime.assignment import Assignment, out_of_range
 from shared.runtime.breaker import Breaker
 from shared.runtime.fence import Partition
-from shared.runtime.records import Record
+from shared.runtime.records import Headers, Record
 from shared.topology import BY_NAME
 
 
@@ -104,9 +104,7 @@ class Intake:
             timestamp_ms=message.timestamp()[1],
             key=_bytes(message.key()),
             value=_bytes(message.value()),
-            headers=tuple(
-                (str(name), _bytes(value)) for name, value in list(message.headers() or ())
-            ),
+            headers=_headers(message),
         )
 
     def _on_error(self, error: KafkaError, place: Partition, offset: int) -> None:
@@ -125,6 +123,19 @@ class Intake:
 
 def _place(message: Message) -> Partition:
     return message.topic() or "", message.partition() or 0
+
+
+def _headers(message: Message) -> Headers:
+    """As they came; none where one's name is no UTF-8: the client then fails on all of them.
+
+    They inform and never decide: the record meets its fate all the same.
+    """
+    try:
+        found = list(message.headers() or ())
+    except SystemError:
+        logger().warning("headers unreadable", place=_place(message), offset=message.offset())
+        return ()
+    return tuple((str(name), _bytes(value)) for name, value in found)
 
 
 def _bytes(content: str | bytes | None) -> bytes | None:

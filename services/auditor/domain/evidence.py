@@ -92,7 +92,12 @@ class Evidence:
     def _hold(self, rules: tuple[Rule, ...], said: Said, subject: object, topic: str) -> None:
         for rule in rules:
             self._looked_at[rule] += 1
-            self._figures[rule] += rule(said, str(subject), topic)
+            try:
+                self._figures[rule] += rule(said, str(subject), topic)
+            except (ArithmeticError, ValueError) as error:  # due after the year 9999, say
+                words = f"{type(error).__name__}: {error}"
+                found = Finding(str(subject), "figures within bounds", words, topic)
+                self._figures[rule].append(found)
 
     def _story(self, seen: Seen) -> Story:
         return self.jobs.stories[JobKey(seen.fields["legal_entity_id"], seen.fields["job_id"])]

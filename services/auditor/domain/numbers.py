@@ -37,13 +37,13 @@ def numbers_are_contiguous(series: Mapping[Series, list[Document]]) -> Iterator[
     """Numbers run from 1 without gap or repetition per legal entity, series and fiscal year."""
     look = "invoicer.invoice, invoicer.number_series"
     for name, documents in series.items():
-        given = {one.sequence: one.at_ms for one in documents}
-        for missing in sorted(set(range(1, max(given) + 1)) - set(given)):
-            subject, cause = (
-                f"{name}, number {missing}",
-                given[min(n for n in given if n > missing)],
-            )
-            yield Finding(subject, "a document", "none", look, cause_ms=cause)
+        last = 0
+        for one in documents:
+            if one.sequence - last > 1:
+                first, until = last + 1, one.sequence - 1
+                which = f"number {first}" if first == until else f"numbers {first} to {until}"
+                yield Finding(f"{name}, {which}", "a document", "none", look, cause_ms=one.at_ms)
+            last = one.sequence
         for one, other in pairwise(documents):
             if one.sequence == other.sequence:
                 found = f"{one.document_id} and {other.document_id}"

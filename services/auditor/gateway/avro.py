@@ -46,13 +46,11 @@ class Decoder:
 
         Raises `Unreadable` for what is none, and whatever the registry raises when it is away.
         """
-        found: dict[str, Any] = self._convert[topic](self._plain(topic, value))
-        return found
+        return _converted(self._convert[topic], self._plain(topic, value))
 
     def whole(self, topic: str, value: bytes) -> dict[str, Any]:
         """Every field of a record value, those that it lacks at their defaults."""
-        found: dict[str, Any] = _of_topic(topic, None)(self._plain(topic, value))
-        return found
+        return _converted(_of_topic(topic, None), self._plain(topic, value))
 
     def _plain(self, topic: str, value: bytes) -> Any:  # noqa: ANN401 - as Avro has it
         head = _head(value)
@@ -85,6 +83,14 @@ class Decoder:
             found = ours.plain
         self._writers[topic, head] = found
         return found
+
+
+def _converted(convert: Convert, plain: Any) -> dict[str, Any]:  # noqa: ANN401 - as Avro has it
+    try:
+        found: dict[str, Any] = convert(plain)
+    except (ArithmeticError, ValueError) as error:  # a year 0, say
+        raise Unreadable(f"{type(error).__name__}: {error}"[:200]) from error
+    return found
 
 
 def _head(value: bytes) -> bytes:

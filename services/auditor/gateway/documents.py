@@ -12,13 +12,14 @@ from services.auditor.domain.deliveries import NO_MAILS, Mails, Stored
 from shared.documents import DocumentMissing, DocumentStore
 
 _MESSAGE_ID: Final = re.compile(rb"^Message-ID:\s*<?([^>\s@]+)", re.IGNORECASE | re.MULTILINE)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _HEAD_BYTES: Final = 16 * 1024
 
 
 def stored_documents(root: Path, digests: Iterable[str]) -> Mapping[str, Stored]:
     """What lies under each sha256: the true hash and size of the bytes; none where no file is."""
     found = {}
-    for digest in digests:
+    for digest in filter(_SHA256.fullmatch, digests):  # what else an event names is no path of ours
         try:
             content = (root / digest[:2] / digest).read_bytes()
         except OSError:

@@ -39,13 +39,23 @@ def read_topics(
 def whole_values(
     settings: Settings, places: Iterable[tuple[str, int, int]]
 ) -> Iterator[tuple[tuple[str, int, int], Any]]:
-    """All fields of the records at `places` (topic, partition, offset); None where unreadable."""
+    """All fields of the records at `places` (topic, partition, offset); None where unreadable.
+
+    Read in one pass, from the first of each partition on: a look at each costs 0.2 s.
+    """
     decoder = Decoder({}, registry_from(settings))
+    left = set(places)
+    starts: dict[reading.Place, int] = {}
+    for topic, partition, offset in left:
+        starts[topic, partition] = min(offset, starts.get((topic, partition), offset))
     with reading.reader(settings, AUDITOR) as consumer:
-        for topic, partition, offset in places:
-            message = next(reading.read_on(consumer, {(topic, partition): offset}))
-            value = _bytes(message.value()) or b""
-            yield (topic, partition, offset), _whole(decoder, topic, value)
+        for message in reading.read_on(consumer, starts) if left else ():
+            place = (*reading.place_of(message), message.offset() or 0)
+            if place in left:
+                left.discard(place)
+                yield place, _whole(decoder, place[0], _bytes(message.value()) or b"")
+            if not left:
+                return
 
 
 def whole_corrections(settings: Settings, corrected: Corrected) -> dict[Place, dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Poisoned records among sound ones: just those are kept, at a bounded price, in one advance."""
 
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from threading import Event as Waiter
 
@@ -245,3 +247,22 @@ def test_a_record_too_large_to_be_copied_is_kept_in_the_table_alone(
     assert letter.behind == 1
     assert mend(echo.settings, letter, request("large", 1), "tester", "sent small") == 1
     echo.until(lambda: echo.subjects() == {"s1": "1,", "large": "1,2,"})
+
+
+# ---------------------------------------------------------------- headers
+
+
+@pytest.mark.tools("kcat")
+def test_headers_that_no_client_can_read_hold_up_nothing(echo: Echo, tmp_path: Path) -> None:
+    """Given a header whose name is no UTF-8, then its record has its effect, and the next too.
+
+    The Kafka client raises then, whatever it is asked for of the headers.
+    """
+    key, value = echo.value(request("s1", 1))
+    (tmp_path / "value").write_bytes(value)
+    broker = echo.settings.kafka_bootstrap_servers.encode()
+    to = [b"-b", broker, b"-t", REQUESTED.encode(), b"-k", key, b"-H", b"\xff\xfe=x"]
+    subprocess.run([b"kcat", b"-P", *to, bytes(tmp_path / "value")], check=True, timeout=60)
+    echo.publish(request("s1", 2), request("s2", 1))
+    echo.until(lambda: echo.subjects() == {"s1": "1,2,", "s2": "1,"})
+    assert echo.held() == []

@@ -1,6 +1,7 @@
 """What the auditor reads for itself: record values in both framings, PDFs, mails."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -166,12 +167,33 @@ def test_a_tombstone_is_an_event_where_the_map_says_so() -> None:
     assert read(None, None, contacts).message_id is None
 
 
+def test_a_time_that_is_none_is_no_event() -> None:
+    """Given the moment after the year 9999, then the record is unreadable, as it is to services."""
+    last = ISSUED.model_copy(update={"completed_at": datetime.max.replace(tzinfo=UTC)})
+    value = Codec().encode(last)
+    start = datetime.max.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    micros = start // timedelta(microseconds=1)
+    beyond = value.replace(_varint(2 * micros), _varint(2 * micros + 2))
+    assert beyond != value
+    with pytest.raises(Unreadable, match="OverflowError"):
+        Decoder(wanted(), None).whole(INVOICES.name, beyond)
+
+
+def _varint(number: int) -> bytes:
+    """As Avro writes it."""
+    if number < 128:
+        return bytes([number])
+    return bytes([number & 127 | 128]) + _varint(number >> 7)
+
+
 def test_documents_are_hashed_as_they_lie(tmp_path: Path) -> None:
     store = DocumentStore(tmp_path)
     whole, rotten = store.put(b"whole"), store.put(b"rotten")
     (tmp_path / rotten[:2] / rotten).write_bytes(b"changed")
     missing = sha256(b"missing").hexdigest()
-    assert stored_documents(tmp_path, [whole, rotten, missing]) == {
+    (tmp_path / "secret").write_bytes(b"no document")
+    no_digests = ["../secret", "\x00", ""]
+    assert stored_documents(tmp_path, [whole, rotten, missing, *no_digests]) == {
         whole: Stored(whole, 5),
         rotten: Stored(sha256(b"changed").hexdigest(), 7),
     }

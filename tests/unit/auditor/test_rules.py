@@ -18,6 +18,7 @@ from shared.events.billing import (
 )
 from shared.events.collections import ReminderDue
 from shared.events.delivery import DocumentDelivered
+from shared.events.masterdata import PaymentTerms
 from shared.events.payments import PaymentApplied
 from shared.events.production import JobCompleted, Quality
 from tests.unit.auditor.breaches import (
@@ -82,7 +83,12 @@ BREACHES: list[tuple[str, Breach]] = [
     ("references check", lambda w: amended(w, payment_reference="RF00R2026000001")),
     ("references check", lambda w: amended(w, payment_reference="RF18539007547034")),
     ("due dates follow the terms", lambda w: amended(w, due_on=issued().issued_on)),
+    (
+        "due dates follow the terms",
+        lambda w: amended(w, payment_terms=PaymentTerms(net_days=2**40)),
+    ),
     ("numbers are contiguous", lambda w: w.events.append(issued(3))),
+    ("numbers are contiguous", lambda w: w.events.append(issued(2**53))),
     ("numbers are contiguous", lambda w: w.events.append(issued(1, invoice_id="another"))),
     ("numbers follow issue dates", later_number_earlier_date),
     ("series stand at their last number", in_table("series", Series("DE01", "R", 2026), 2)),

@@ -136,7 +136,7 @@ def test_documents_are_kept_once_and_checked(tmp_path: Path) -> None:
         store.get(digest)
     with pytest.raises(DocumentMissing):
         store.get("0" * 64)
-    with pytest.raises(ValueError, match="not a sha256"):
+    with pytest.raises(DocumentMissing, match="not a sha256"):
         store.get("../../etc/passwd")
 
 

@@ -45,7 +45,7 @@ class Publisher:
             progress(count)
         left = self._producer.flush(_FLUSH_S)
         if self._failures or left:
-            reason = self._failures[0].str() if self._failures else f"{left} not acknowledged"
+            reason = _reason(self._failures[0]) if self._failures else f"{left} not acknowledged"
             raise Transient("kafka", f"the broker did not take every record: {reason}")
         return count
 
@@ -70,6 +70,10 @@ class Publisher:
     def _acknowledged(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
             self._failures.append(error)
+
+
+def _reason(error: KafkaError) -> str:
+    return f"{error.str()}; {kafka.GRANT}" if error.code() in kafka.UNAUTHORIZED else error.str()
 
 
 def publish(

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -14,14 +21,18 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from shared import kafka, rights, topics
+from shared import kafka, reading, rights, topics
 from shared.db import AUDITOR, OPERATOR, OWNER
-from shared.errors import ConfigurationError, Unreachable
+from shared.errors import ConfigurationError, Transient, Unreachable
 from shared.events.billing import InvoiceIssued, JobPriced
+from shared.events.production import JobCompleted
+from shared.producer import publish
 from shared.rights import Right
 from shared.settings import Settings
 from shared.topology import BY_EVENT, TOPICS, consumed_by, consumers, produced_by, role_of
+from tests.integration.runtime.echo import request
 from tests.integration.runtime.instances import until
+from tests.unit.metrics_extractor.builders import job
 
 ISSUED = BY_EVENT[InvoiceIssued].name
 
@@ -121,6 +132,22 @@ def _error(consumer: Consumer) -> int:
     error = message.error()
     assert error is not None
     return error.code()
+
+
+def test_somebody_without_the_right_to_write_is_told(by_password: Settings) -> None:
+    with pytest.raises(Transient, match=r"Topic authorization failed; colophon topics apply"):
+        publish(by_password, [request("forged", 1)], "simulator")
+
+
+def test_the_operator_reads_the_record_that_a_dead_letter_differs_from(
+    by_password: Settings,
+) -> None:
+    """If it failed: `colophon dlq show` could not say what was applied."""
+    publish(by_password, [job()], "simulator")
+    with reading.reader(by_password, OPERATOR) as consumer:
+        topic = BY_EVENT[JobCompleted].name
+        places = reading.partitions(by_password, consumer, [topic])
+        assert list(reading.read_on(consumer, dict.fromkeys(places, OFFSET_BEGINNING)))
 
 
 def test_what_may_not_be_seen_is_not_taken_for_absent(by_password: Settings) -> None:

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from shared.local.environment import environment, for_service, local_settings
 from shared.local.stack import Endpoints
-from shared.settings import Settings
+from shared.settings import Settings, kafka_files
 from shared.topology import SERVICE, consumers
 
 SUPERUSER = "postgresql://colophon:the-superusers@127.0.0.1:5433/colophon"
@@ -40,6 +40,22 @@ def test_its_own_password_is_enough_to_log_in(tmp_path: Path) -> None:
     (folder,) = {file.parent for file in (tmp_path / "secrets" / "pricer").iterdir()}
     assert oct(folder.stat().st_mode)[-3:] == "700"
     assert {oct((folder / name).stat().st_mode)[-3:] for name in files} == {"600"}
+
+
+def test_what_makes_a_service_known_to_kafka_is_its_own(tmp_path: Path) -> None:
+    """Given each role's password and certificate for Kafka, then each is told its own alone."""
+    settings = local_settings(Endpoints("127.0.0.1:9092", SUPERUSER, tmp_path))
+    for service in consumers():
+        for name in kafka_files(service.role):
+            (tmp_path / "secrets" / name).write_text(f"the {name}", "ascii")
+    pricer = SERVICE["pricer"]
+    own = for_service(settings, "pricer")
+    _, files = told(settings, "pricer")
+    assert files.keys() == {pricer.role, *kafka_files(pricer.role)}
+    assert own.kafka_user(pricer.role) == (pricer.role, f"the {pricer.role}_kafka")
+    assert own.kafka_certificate(pricer.role) is not None
+    assert own.kafka_user(SERVICE["invoicer"].role) is None
+    assert own.kafka_certificate(SERVICE["invoicer"].role) is None
 
 
 def test_a_user_chosen_for_all_services_stays(tmp_path: Path) -> None:

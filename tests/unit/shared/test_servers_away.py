@@ -72,6 +72,7 @@ def test_a_dead_broker_is_one_sentence(run: Run, verb: str) -> None:
         (DATABASE, "mysql://user:secret@host/books"),
         (KAFKA, "nonsense"),
         ("COLOPHON_KAFKA_SECURITY_PROTOCOL", "LOUD"),
+        ("COLOPHON_KAFKA_SASL_MECHANISM", "GSSAPI"),
         ("COLOPHON_KAFKA_SSL_CA_LOCATION", "/nowhere/ca.pem"),
         ("COLOPHON_HTTP_PORT", "70000"),
         ("COLOPHON_LOG_LEVEL", "LOUD"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from confluent_kafka.admin import AclBindingFilter, AdminClient
+from confluent_kafka.admin import AdminClient
 from structlog.testing import capture_logs
 
 from shared import kafka, rights
@@ -13,6 +13,7 @@ from shared.settings import Settings
 from shared.topology import SERVICE
 from tests.integration.runtime.bench import Echo
 from tests.integration.runtime.echo import DECIDED, REQUESTED, SPEC, request
+from tests.integration.transport.withdraw import withdraw
 
 APPROVER = SERVICE[SPEC.name]
 READ = Right(APPROVER.role, "read", "topic", REQUESTED)
@@ -35,18 +36,7 @@ def withheld(superuser: AdminClient) -> Iterator[Callable[[Right], None]]:
     with ExitStack() as stack:
 
         def withhold(right: Right) -> None:
-            binding = rights._binding(right)
-            how = AclBindingFilter(
-                binding.restype,
-                binding.name,
-                binding.resource_pattern_type,
-                binding.principal,
-                binding.host,
-                binding.operation,
-                binding.permission_type,
-            )
-            for removed in superuser.delete_acls([how]).values():
-                assert removed.result()
+            withdraw(superuser, right)
             stack.callback(rights.grant, superuser, [right])
 
         yield withhold

@@ -20,8 +20,10 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from typer.testing import CliRunner
 
 from shared import kafka, reading, rights, topics
+from shared.cli import topics as commands
 from shared.db import AUDITOR, OPERATOR, OWNER
 from shared.errors import ConfigurationError, Transient, Unreachable
 from shared.events.billing import InvoiceIssued, JobPriced
@@ -32,6 +34,7 @@ from shared.settings import Settings
 from shared.topology import BY_EVENT, TOPICS, consumed_by, consumers, produced_by, role_of
 from tests.integration.runtime.echo import request
 from tests.integration.runtime.instances import until
+from tests.integration.transport.withdraw import withdraw
 from tests.unit.metrics_extractor.builders import job
 
 ISSUED = BY_EVENT[InvoiceIssued].name
@@ -40,6 +43,31 @@ ISSUED = BY_EVENT[InvoiceIssued].name
 def test_apply_grants_what_the_map_says_and_once(deployed: Settings) -> None:
     until(lambda: topics.plan(deployed).is_met, "Kafka as the map says")
     assert topics.plan(deployed).rights == ()
+
+
+def test_the_command_names_a_missing_right_and_grants_it(
+    deployed: Settings, superuser: AdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a right that somebody took away, then plan exits 1 and names it, and apply mends it."""
+    until(lambda: topics.plan(deployed).is_met, "Kafka as the map says")
+    monkeypatch.setattr(commands, "servers", lambda: deployed)
+    right = Right(role_of("pricer"), "read", "group", "pricer")
+    withdraw(superuser, right)
+    until(lambda: topics.plan(deployed).rights == (right,), "the right to be gone")
+    planned = CliRunner().invoke(commands.app, ["plan"])
+    assert (planned.exit_code, planned.output) == (
+        1,
+        "missing: colophon_pricer may read group pricer\n",
+    )
+    applied = CliRunner().invoke(commands.app, ["apply"])
+    assert applied.exit_code == 0
+    users = len(rights.roles())
+    assert applied.output.splitlines() == [
+        "created 0 topics",
+        "granted 1 rights",
+        f"set the passwords of {users} users",
+    ]
+    until(lambda: CliRunner().invoke(commands.app, ["plan"]).exit_code == 0, "all as the map says")
 
 
 def test_a_right_that_the_map_does_not_know_is_said_and_stays(

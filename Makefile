@@ -42,7 +42,7 @@ generate: install  ## write the generated parts: README tables, diagrams, dashbo
 	$(BIN)/python -m shared.generate
 
 bench: install $(PEERS:%=$(VENV)/peers/%/.installed)  ## how fast it is on this machine, beside its peers
-	$(BIN)/python -m tests.benchmarks $(ARGS)
+	$(BIN)/python -m tests.benchmarks --size=$(BENCH) $(ARGS)
 
 chaos: install  ## the whole pipeline under random faults: SEED=1 MINUTES=5
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) $(ARGS)

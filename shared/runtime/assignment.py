@@ -4,6 +4,7 @@ The callbacks run inside `poll` and must never raise: if one does, the client si
 Kafka's committed offsets. So they only take note, paused; `claim` does the rest outside of them.
 """
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -52,7 +53,7 @@ class Assignment:
     def __init__(self, settings: Settings, service: str, topics: Iterable[str]) -> None:
         self._settings, self._service = settings, service
         self._topics = sorted(topics)
-        self._owner = f"{service}@{socket.gethostname()}"
+        self._owner = f"{service}@{socket.gethostname()}:{os.getpid()}"
         self._admin = self._asking()
         self._unclaimed: set[Partition] = set()
         self._paused: dict[Partition, set[str]] = {}

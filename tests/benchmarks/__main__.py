@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import tempfile
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,25 +15,44 @@ from shared.clock import monotonic
 from shared.local.system import LocalSystem
 from shared.topology import consumers
 from tests.benchmarks.pipeline import Latency, Throughput, light_load, throughput
-from tests.benchmarks.runtime.contest import OURS, contest
+from tests.benchmarks.runtime.contest import OURS, contest, contestants
+from tests.benchmarks.runtime.limits import backlog, inbox_sizes, starts
 
 _VERSIONS = ("confluent-kafka", "fastavro", "psycopg", "pydantic", "sqlalchemy")
 
 
+@dataclass(frozen=True)
+class _Size:
+    """How much of everything; `consumed` of the backlog's records, None for all."""
+
+    records: int
+    keys_records: int
+    backlog: int
+    consumed: int | None
+    jobs: int
+    light: int
+
+
+_SIZES = {
+    "": _Size(30_000, 20_000, 1_000_000, 50_000, 2_000, 100),
+    "full": _Size(200_000, 100_000, 1_000_000, None, 10_000, 500),
+}
+
+
 def main() -> None:
     """Run what is asked for, one thing at a time."""
-    arguments = argparse.ArgumentParser(prog="make bench ARGS=...")
-    arguments.add_argument("--jobs", type=int, default=2000, help="of the whole pipeline")
-    arguments.add_argument("--light", type=int, default=100, help="jobs at light load")
-    arguments.add_argument("--records", type=int, default=30_000, help="of the runtime's contest")
-    arguments.add_argument("--only", choices=("runtime", "pipeline"))
+    arguments = argparse.ArgumentParser(prog="make bench [BENCH=full] ARGS=...")
+    arguments.add_argument("--only", choices=("contest", "limits", "pipeline"))
+    arguments.add_argument("--size", choices=tuple(_SIZES), default="", help="by BENCH=")
     wanted = arguments.parse_args()
-    console = Console()
+    size, console = _SIZES[wanted.size], Console()
+    parts = {"contest": _contest, "limits": _limits, "pipeline": _pipeline}
     _print_machine(console)
-    if wanted.only != "pipeline":
-        _runtime(console, wanted.records)
-    if wanted.only != "runtime":
-        _pipeline(console, wanted.jobs, wanted.light)
+    for name, part in parts.items():
+        if wanted.only in (None, name):
+            started = monotonic()
+            part(console, size)
+            console.print(f"{name}: {monotonic() - started:.0f} s", style="dim")
 
 
 def _print_machine(console: Console) -> None:
@@ -53,28 +73,52 @@ def _additions_per_s() -> float:
     return count / (monotonic() - started)
 
 
-def _runtime(console: Console, records: int) -> None:
+def _contest(console: Console, size: _Size) -> None:
     title = "One consumer, effect once: records in, state, records out"
     table = Table("records", "contender", "a second", "(a) is", "CPU each", "memory", title=title)
     best: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="colophon-bench-") as folder:
-        for size, one, seen in contest(Path(folder), records):
+        for kind, one, seen in contest(Path(folder), size.records):
             if one is OURS:
-                best[size] = seen.per_s
-            row = (f"{seen.per_s:,.0f}", f"{best[size] / seen.per_s:.2f} times")
+                best[kind] = seen.per_s
+            row = (f"{seen.per_s:,.0f}", f"{best[kind] / seen.per_s:.2f} times")
             usage = (f"{seen.cpu_us:,.0f} µs", f"{seen.peak_mb:.0f} MB")
-            table.add_row(size, one.name, *row, *usage)
-            console.print(f"{size}, {one.name}: {row[0]} a second")
+            table.add_row(kind, one.name, *row, *usage)
+            console.print(f"{kind}, {one.name}: {row[0]} a second")
     console.print(table)
 
 
-def _pipeline(console: Console, jobs: int, light: int) -> None:
+def _limits(console: Console, size: _Size) -> None:
+    table = Table("figure", "seen", title="What grows and what breaks")
+    with (
+        tempfile.TemporaryDirectory(prefix="colophon-bench-") as folder,
+        contestants(Path(folder)) as settings,
+    ):
+        for keys, seen in inbox_sizes(settings, size.keys_records):
+            table.add_row(f"1 KB records a second, {keys:,} keys known", f"{seen.per_s:,.0f}")
+            console.print(f"{keys:,} keys: {seen.per_s:,.0f} a second")
+        queue = backlog(settings, size.backlog, size.consumed or size.backlog)
+        table.add_row(
+            f"peak memory, {queue.consumed:,} of {queue.records:,} waiting records consumed",
+            f"{queue.peak_mb:.0f} MB",
+        )
+        seconds = starts(settings)
+    table.add_row("start to first record", f"{seconds.first_s:.1f} s")
+    table.add_row("SIGTERM to exit", f"{seconds.leaving_s:.1f} s")
+    table.add_row("the next start to first record", f"{seconds.again_s:.1f} s")
+    table.add_row(
+        "SIGKILL of one of two to its records by the other", f"{seconds.failover_s:.1f} s"
+    )
+    console.print(table)
+
+
+def _pipeline(console: Console, size: _Size) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="colophon-bench-") as folder,
         LocalSystem(Path(folder), report=console.print) as system,
     ):
         system.start_services(service.name for service in consumers())
-        _print_pipeline(console, throughput(system, jobs), light_load(system, light))
+        _print_pipeline(console, throughput(system, size.jobs), light_load(system, size.light))
 
 
 def _print_pipeline(console: Console, loaded: Throughput, light: Latency) -> None:
@@ -87,9 +131,13 @@ def _print_pipeline(console: Console, loaded: Throughput, light: Latency) -> Non
     table.add_row("first event to last mail", f"{loaded.delivered_s:.1f} s")
     table.add_row("one job's way at light load, p50", f"{light.p50_ms:.0f} ms")
     table.add_row("one job's way at light load, p99", f"{light.p99_ms:.0f} ms ({light.jobs} jobs)")
-    for name, peak in loaded.peak_mb.items():
-        cpu = loaded.cpu_s.get(name, 0.0)
-        table.add_row(f"{name}: peak memory, CPU", f"{peak:.0f} MB, {cpu:.1f} s")
+    for topic, hop_ms in light.hops_ms.items():
+        table.add_row(f"  of it up to {topic}, median", f"{hop_ms:.0f} ms")
+    whole = sum(loaded.cpu_s.values())
+    for name, cpu in sorted(loaded.cpu_s.items(), key=lambda item: -item[1]):
+        peak = f", peak {loaded.peak_mb[name]:.0f} MB" if name in loaded.peak_mb else ""
+        each = cpu / loaded.jobs * 1000
+        table.add_row(f"CPU: {name}", f"{cpu / whole:.0%}, {each:.1f} ms a job{peak}")
     console.print(table)
 
 

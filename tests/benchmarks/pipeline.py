@@ -1,12 +1,12 @@
 """How fast the whole pipeline is: many jobs at once, then one at a time."""
 
-import os
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from statistics import quantiles
+from itertools import pairwise
+from statistics import median, quantiles
 from threading import Event as Waiter
+from urllib.parse import unquote
 
 from sqlalchemy import text
 
@@ -20,15 +20,24 @@ from shared.producer import Publisher, publish
 from shared.settings import Settings
 from shared.testing import read_topic
 from shared.tools import tool
+from tests.benchmarks.usage import cpu_by_role, usage
 
 LIMIT_S = 600.0
 POSTED = "accounting.invoice-posted.v1"
-_TICKS = os.sysconf("SC_CLK_TCK")
+WAY = (
+    "production.metrics-extracted.v1",
+    "billing.job-priced.v1",
+    "billing.invoice-issued.v1",
+    POSTED,
+)
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """A run of many jobs: seconds from the first event to the last posting and the last mail."""
+    """A run of many jobs: seconds from the first event to the last posting and the last mail.
+
+    `peak_mb` by service; `cpu_s` of the run by service, broker, database and the benchmark.
+    """
 
     jobs: int
     posted: int
@@ -40,11 +49,15 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Latency:
-    """One job's way from its completed event to its posting, at light load."""
+    """One job's way from its completed event to its posting, at light load.
+
+    `hops_ms` are the medians of its parts, each up to the topic that it is named after.
+    """
 
     jobs: int
     p50_ms: float
     p99_ms: float
+    hops_ms: dict[str, float]
 
 
 def throughput(system: LocalSystem, jobs: int) -> Throughput:
@@ -57,9 +70,10 @@ def throughput(system: LocalSystem, jobs: int) -> Throughput:
     known = len(simulator.master_data())
     starting = simulator.starting_for(jobs, system_now().date())
     events = list(simulator.simulate(jobs, 1, starting=starting))[known:]
-    started = system_now()
+    started, used = system_now(), cpu_by_role()
     publish(settings, events, "bench")
     _settle(settings)
+    used = {name: cpu_s - used.get(name, 0.0) for name, cpu_s in cpu_by_role().items()}
     posted = [message.timestamp()[1] for message in read_topic(settings, POSTED)]
     delivered = read_topic(settings, "delivery.document-delivered.v1")
     mailed = [message.timestamp()[1] for message in delivered]
@@ -68,8 +82,8 @@ def throughput(system: LocalSystem, jobs: int) -> Throughput:
         posted=len(posted),
         seconds=_since(started, max(posted)),
         delivered_s=_since(started, max(mailed)),
-        peak_mb=dict(_peaks(system)),
-        cpu_s=dict(_cpu(system)),
+        peak_mb={n: usage(each.process.pid)[1] for n, each in system.fleet.children.items()},
+        cpu_s=dict(used),
     )
 
 
@@ -93,20 +107,28 @@ def light_load(system: LocalSystem, jobs: int) -> Latency:
         sent[story.job_id] = system_now()
         press.publish([story.arrivals[-1].event])
     _settle(settings)
-    ways = sorted(_ways(settings, sent))
-    cuts = quantiles(ways, n=100)
-    return Latency(len(ways), cuts[49], cuts[98])
+    ways = [
+        [(at - sent[job].timestamp()) * 1000 for at in way]
+        for job, way in _ways(settings).items()
+        if job in sent
+    ]
+    cuts = quantiles([way[-1] for way in ways], n=100)
+    hops = zip(*([b - a for a, b in pairwise([0.0, *way])] for way in ways), strict=True)
+    hops_ms = {topic: median(parts) for topic, parts in zip(WAY, hops, strict=True)}
+    return Latency(len(ways), cuts[49], cuts[98], hops_ms)
 
 
-def _ways(settings: Settings, sent: dict[str, datetime]) -> Iterator[float]:
-    """Milliseconds from each job's event to its posting on the topic."""
+def _ways(settings: Settings) -> dict[str, list[float]]:
+    """When each job that came to its posting reached each topic of its way, in seconds."""
     with db.transaction(settings, AUDITOR) as connection:
         rows = connection.execute(text("SELECT invoice_id, job_id FROM invoicer.invoice"))
         jobs = {str(row.invoice_id): row.job_id for row in rows}
-    for message in read_topic(settings, POSTED):
-        invoice = (message.key() or b"").decode().rpartition("/")[2]
-        if at := sent.get(jobs.get(invoice, "")):
-            yield _since(at, message.timestamp()[1]) * 1000
+    ways: defaultdict[str, list[float]] = defaultdict(list)
+    for topic in WAY:
+        for message in read_topic(settings, topic):
+            name = unquote((message.key() or b"").decode().rpartition("/")[2])
+            ways[jobs.get(name, name)].append(message.timestamp()[1] / 1000)
+    return {job: way for job, way in ways.items() if len(way) == len(WAY)}
 
 
 def _since(start: datetime, timestamp_ms: int) -> float:
@@ -119,16 +141,3 @@ def _settle(settings: Settings) -> None:
         if monotonic() > deadline:
             raise TimeoutError(now.explanation)
         rest.wait(1.0)
-
-
-def _peaks(system: LocalSystem) -> Iterator[tuple[str, float]]:
-    for name, child in system.fleet.children.items():
-        for line in Path(f"/proc/{child.process.pid}/status").read_text("ascii").splitlines():
-            if line.startswith("VmHWM"):
-                yield name, int(line.split()[1]) / 1024
-
-
-def _cpu(system: LocalSystem) -> Iterator[tuple[str, float]]:
-    for name, child in system.fleet.children.items():
-        fields = Path(f"/proc/{child.process.pid}/stat").read_text("ascii").split()
-        yield name, (int(fields[13]) + int(fields[14])) / _TICKS

@@ -1,12 +1,14 @@
 """The contest: everybody on the same machine, broker, database, records and guarantee."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared import topics
 from shared.local.environment import local_settings
 from shared.local.stack import LocalStack
+from shared.settings import Settings
 from tests.benchmarks.runtime.race import Result, race
 from tests.benchmarks.runtime.workload import LINES
 
@@ -43,11 +45,18 @@ CONTENDERS = (
 )
 
 
-def contest(data_dir: Path, count: int) -> Iterator[tuple[str, Contender, Result]]:
-    """Race everybody with the large records, ourselves and the bare limit with the small ones."""
+@contextmanager
+def contestants(data_dir: Path) -> Iterator[Settings]:
+    """Servers with every topic, and the settings that everybody has."""
     with LocalStack(data_dir) as endpoints:
         settings = local_settings(endpoints).model_copy(update={"batch_size": BATCH_SIZE})
         topics.apply(settings, topics.plan(settings))
+        yield settings
+
+
+def contest(data_dir: Path, count: int) -> Iterator[tuple[str, Contender, Result]]:
+    """Race everybody with the large records, ourselves and the bare limit with the small ones."""
+    with contestants(data_dir) as settings:
         for size, contenders in (("1 KB", CONTENDERS), ("300 bytes", (OURS, BARE))):
             for one in contenders:
                 records = max(1000, int(count * one.share))

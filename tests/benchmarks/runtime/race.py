@@ -1,15 +1,12 @@
 """One contender on a filled topic: how many records a second, from the topic it writes."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Event as Waiter
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
@@ -22,12 +19,20 @@ from shared.settings import Settings
 from shared.testing import read_topic, scratch_database
 from shared.topology import SERVICE, role_of
 from tests.benchmarks.runtime.workload import JOB, METADATA, SOURCE, SPEC, TARGET, records
+from tests.benchmarks.usage import usage
 
 LIMIT_S = 120.0
 _SKIPPED = 0.1
-_LOOK_S = 0.1
-_QUIET_S = 1.0
-_TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK_S = 0.02
+_READ_MAX = 1000
+_PRIMARY_KEY = (
+    "SELECT conname FROM pg_constraint WHERE conrelid = 'inbox'::regclass AND contype = 'p'"
+)
+_KEYS = (
+    "INSERT INTO inbox (message_id, fingerprint, topic, partition, position)"
+    " SELECT gen_random_uuid(), decode(md5(n::text), 'hex'), :topic, n % 6, n"
+    " FROM generate_series(1, :keys) n"
+)
 
 
 @dataclass(frozen=True)
@@ -41,38 +46,53 @@ class Result:
 
 
 def race(
-    settings: Settings, module: str, count: int, lines: int, *, processes: int = 1, python: str = ""
+    settings: Settings,
+    module: str,
+    count: int,
+    lines: int,
+    *,
+    processes: int = 1,
+    python: str = "",
+    keys: int = 0,
 ) -> Result:
-    """Run `module` in `processes` processes until `count` records have come out."""
+    """Run `module` in `processes` processes until `count` records have come out.
+
+    The inbox begins with `keys` rows.
+    """
     with scratch_database(settings) as scratch:
-        prepare(scratch)
+        prepare(scratch, keys)
         fill(scratch, count, lines)
         command = [python or sys.executable, "-m", module]
         with running(scratch, command, processes) as children:
-            seconds = watch(scratch, count, children)
-            usage = [_usage(child.pid) for child in children]
+            target = Target(scratch, children)
+            started_at, first = target.reach(max(1, int(count * _SKIPPED))), target.records
+            seconds = target.reach(count) - started_at
+            used = [usage(child.pid) for child in children]
         out = len(read_topic(scratch, TARGET))
     if out != count:
         msg = f"{module}: {out} records came out, not {count}"
         raise RuntimeError(msg)
-    cpu_s, peaks = sum(cpu for cpu, _ in usage), [peak for _, peak in usage]
-    per_s = count * (1 - _SKIPPED) / max(seconds, _LOOK_S)
+    cpu_s, peaks = sum(cpu for cpu, _ in used), [peak for _, peak in used]
+    per_s = (count - first) / max(seconds, _LOOK_S)
     return Result(count, per_s, cpu_s / count * 1e6, max(peaks))
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, keys: int = 0) -> None:
     """The pricer's schema as it is migrated, and the workload's table beside its own."""
     bring_up(settings, [SPEC])
     with db.transaction(settings, OWNER, search_path=SPEC.name) as connection:
         METADATA.create_all(connection)
         connection.execute(text(f"GRANT ALL ON {JOB.name} TO {SERVICE[SPEC.name].role}"))
+    if keys:
+        _fill_inbox(settings, keys)
 
 
-def fill(settings: Settings, count: int, lines: int) -> None:
-    """Empty both topics and put `count` records into the source."""
-    _empty(settings)
+def fill(settings: Settings, count: int, lines: int, *, start: int = 0, empty: bool = True) -> None:
+    """Put `count` records into the source, the jobs from `start` on; both topics emptied before."""
+    if empty:
+        _empty(settings)
     producer = Producer(kafka.producer(settings, role_of("simulator")) | {"linger.ms": 20})
-    for key, value in records(count, lines):
+    for key, value in records(count, lines, start):
         while True:
             try:
                 producer.produce(SOURCE, value, key)
@@ -106,36 +126,41 @@ def running(
                 child.wait()
 
 
-def watch(settings: Settings, count: int, children: "list[subprocess.Popen[bytes]]") -> float:
-    """Seconds from when a tenth of `count` records stood in the target until all did.
+class Target:
+    """The target topic as its reader sees it: committed records, counted as they come."""
 
-    The broker is asked where its topic ends: a record's own timestamp may be that of its cause.
-    """
-    consumer = Consumer(kafka.reader(settings, role_of("simulator")))
-    places = [TopicPartition(*place) for place in _places(consumer, TARGET)]
-    started_at = last_at = None
-    reached, deadline, rest = 0, monotonic() + LIMIT_S, Waiter()
-    while True:
-        ends = [consumer.get_watermark_offsets(place, timeout=10) for place in places]
-        now, before = monotonic(), reached
-        reached = sum(high - low for low, high in ends)
-        started_at = now if started_at is None and reached >= count * _SKIPPED else started_at
-        last_at = now if reached > before else last_at
-        if started_at and last_at and reached >= count and now - last_at > _QUIET_S:
-            consumer.close()
-            return last_at - started_at
-        if now > deadline or any(child.poll() is not None for child in children):
-            msg = f"{reached} of {count} records, then nothing more: see logs/ in the data folder"
-            raise RuntimeError(msg)
-        rest.wait(_LOOK_S)
+    def __init__(self, settings: Settings, children: "Sequence[subprocess.Popen[bytes]]") -> None:
+        self._children, self.records = children, 0
+        self._consumer = Consumer(kafka.reader(settings, role_of("simulator")))
+        self._consumer.assign(
+            [TopicPartition(*place, OFFSET_BEGINNING) for place in _places(self._consumer, TARGET)]
+        )
+
+    def reach(self, count: int) -> float:
+        """Wait until it holds `count`; returns the monotonic time of having seen that."""
+        deadline = monotonic() + LIMIT_S
+        while self.records < count:
+            messages = self._consumer.consume(_READ_MAX, _LOOK_S)
+            if came := sum(message.error() is None for message in messages):
+                self.records += came
+                deadline = monotonic() + LIMIT_S
+            if monotonic() > deadline or any(child.poll() is not None for child in self._children):
+                msg = f"{self.records} of {count} records, then nothing: logs/ in the data folder"
+                raise RuntimeError(msg)
+        return monotonic()
 
 
-def _usage(pid: int) -> tuple[float, float]:
-    """CPU seconds and peak memory in MB so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    (peak,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-    return (int(fields[11]) + int(fields[12])) / _TICKS, int(peak) / 1024
+def _fill_inbox(settings: Settings, keys: int) -> None:
+    """Put `keys` rows of other records into the inbox, then build its index anew: the fast way."""
+    with db.transaction(settings, OWNER, search_path=SPEC.name) as connection:
+        connection.execute(text("SET statement_timeout = 0"))
+        (name,) = connection.execute(text(_PRIMARY_KEY)).scalars()
+        connection.execute(text(f"ALTER TABLE inbox DROP CONSTRAINT {name}"))
+        connection.execute(text(_KEYS), {"keys": keys, "topic": SOURCE})
+        connection.execute(
+            text(f"ALTER TABLE inbox ADD CONSTRAINT {name} PRIMARY KEY (message_id)")
+        )
+        connection.execute(text("ANALYZE inbox"))
 
 
 def _empty(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Numeric, Table, Text
@@ -35,6 +36,8 @@ JOB: Final = Table(
 )
 _AT: Final = datetime(2026, 3, 2, 8, tzinfo=UTC)
 _DIGITS: Final = 9
+_VARIETY: Final = 500
+_RATE, _PRICE, _CENT = Decimal("141.70"), Decimal("2.25"), Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,8 @@ def priced(event: Event) -> JobPriced:
             description=metric.description,
             quantity=metric.billable,
             unit=metric.unit,
-            unit_price=Decimal("2.25"),
-            net=(metric.billable * Decimal("2.25")).quantize(Decimal("0.01")),
+            unit_price=_PRICE,
+            net=(metric.billable * _PRICE).quantize(_CENT),
             product_class="PRINT",
         )
         for number, metric in enumerate(event.metrics, 1)
@@ -127,16 +130,22 @@ SPEC: Final = ServiceSpec(
 def records(count: int, lines: int, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of `count` different jobs.
 
-    One is encoded; the others differ in nothing but the digits of their job id.
+    Some hundred are encoded, no two quantities in them alike but by chance; the others differ from
+    one of these in the digits of their job id.
     """
-    mark = "J" + "0" * _DIGITS
-    value = Codec().encode(_job(mark, lines))
+    mark, codec, chance = "J" + "0" * _DIGITS, Codec(), Random(1)
+    values = [codec.encode(_job(mark, lines, chance)) for _ in range(_VARIETY)]
     for number in range(start, start + count):
         job_id = f"J{number:0{_DIGITS}d}"
+        value = values[number % _VARIETY]
         yield f"DE01/{job_id}".encode(), value.replace(mark.encode(), job_id.encode())
 
 
-def _job(job_id: str, lines: int) -> MetricsExtracted:
+def _job(job_id: str, lines: int, chance: Random) -> MetricsExtracted:
+    hours = [
+        (Decimal(chance.randrange(100_000)) / 1000, Decimal(chance.randrange(9_999)) / 1000)
+        for _ in range(lines)
+    ]
     return MetricsExtracted(
         legal_entity_id="DE01",
         job_id=job_id,
@@ -164,11 +173,11 @@ def _job(job_id: str, lines: int) -> MetricsExtracted:
                 description=f"Heidelberg XL 106, form {number}",
                 unit="HUR",
                 planned=Decimal("1.25"),
-                actual_good=Decimal("1.375"),
-                actual_waste=Decimal("0.125"),
-                billable=Decimal("1.5"),
-                actual_cost=Decimal("212.55"),
+                actual_good=good,
+                actual_waste=waste,
+                billable=good + waste,
+                actual_cost=((good + waste) * _RATE).quantize(_CENT),
             )
-            for number in range(1, lines + 1)
+            for number, (good, waste) in enumerate(hours, 1)
         ),
     )

@@ -25,6 +25,8 @@ Write = Callable[[Any, bytearray, list[Decimal]], None]
 
 _KNOWN_MAX: Final = 4_000
 _SIZE_MAX: Final = 64  # free text hardly recurs
+_TEXTS: Final = ("string", "bytes")
+_SMALL: Final = tuple(bytes([2 * size]) for size in range(64))  # sizes that take one byte
 
 
 # What pydantic's own constructor fills in, by the setters of the slots themselves.
@@ -52,11 +54,17 @@ class _Known(dict[Any, Any]):
 
     def __missing__(self, key: Any) -> Any:  # noqa: ANN401 -- bytes, text or number
         value = self._make(key)
-        if not isinstance(key, bytes | str) or len(key) <= _SIZE_MAX:
-            if len(self) >= _KNOWN_MAX:
-                self.clear()
-            self[key] = value
+        if len(self) >= _KNOWN_MAX:
+            self.clear()
+        self[key] = value
         return value
+
+
+class _KnownText(_Known):
+    """The same for texts, the short ones remembered."""
+
+    def __missing__(self, key: Any) -> Any:  # noqa: ANN401 -- bytes or text
+        return super().__missing__(key) if len(key) <= _SIZE_MAX else self._make(key)
 
 
 @cache
@@ -216,6 +224,11 @@ def _emit_items(code: _Code, item: Wire, target: str) -> None:
 @cache
 def _reading(leaf: Leaf) -> _Known:
     """Raw content (bytes, or the number of a varint) to the checked value."""
+    if leaf.exact:
+        exact = leaf.exact
+        if leaf.kind == "bytes":
+            return _Known(exact)
+        return _Known(lambda raw: exact((raw >> 1) ^ -(raw & 1)))
     check = TypeAdapter(leaf.hint).validator.validate_python
     decode, content = leaf.decode or _itself, _content(leaf)
 
@@ -226,7 +239,7 @@ def _reading(leaf: Leaf) -> _Known:
             raise Doubt
         return value
 
-    return _Known(read)
+    return _KnownText(read) if leaf.kind in _TEXTS else _Known(read)
 
 
 @cache
@@ -291,7 +304,8 @@ def _writing(leaf: Leaf) -> _Known:
     content = _content(leaf)
     match leaf.kind:
         case "string" | "bytes":
-            return _Known(lambda value: _count(len(raw := content(value))) + raw)
+            known = _Known if leaf.exact else _KnownText
+            return known(lambda value: _sized(content(value)))
         case "long" | "int":
             return _Known(lambda value: _varint_of(content(value)))
         case _:
@@ -322,6 +336,12 @@ def _zigzag(number: int) -> int:
 
 def _count(number: int) -> bytes:
     return _varint_of(_zigzag(number))
+
+
+def _sized(raw: bytes) -> bytes:
+    """`raw` after its size."""
+    size = len(raw)
+    return (_SMALL[size] if size < len(_SMALL) else _count(size)) + raw
 
 
 def _varint_of(number: int) -> bytes:

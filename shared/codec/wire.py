@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from shared.errors import Invalid
-from shared.events.base import AMOUNT, Decimals
+from shared.events.base import AMOUNT, Decimals, Time
 
 Convert = Callable[[Any], Any]
 Avro = str | list[Any] | dict[str, Any]
@@ -44,10 +44,15 @@ class _Wire:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Leaf(_Wire):
-    """A value without parts. `kind` is its Avro type, `hint` the annotation with its limits."""
+    """A value without parts. `kind` is its Avro type, `hint` the annotation with its limits.
+
+    `exact` is a faster `decode`, which gives nothing but what the hint admits, from nothing but
+    what `encode` would write, and raises `ValueError` or `Invalid` for the rest.
+    """
 
     kind: str
     hint: Any
+    exact: Convert | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -143,9 +148,7 @@ def _default(value: object, avro: Avro) -> object:
 def _wire(hint: Any) -> Wire:  # noqa: ANN401 - any annotation
     origin = get_origin(hint)
     if origin is Annotated:
-        inner, *marks = get_args(hint)
-        scale = next((mark for mark in marks if isinstance(mark, Decimals)), None)
-        return _decimal(scale, hint) if scale else replace(_PRIMITIVES[inner], hint=hint)
+        return _limited(hint)
     if origin in (Union, UnionType):
         return _optional(_wire(next(arg for arg in get_args(hint) if arg is not NoneType)))
     if origin is tuple:
@@ -155,6 +158,15 @@ def _wire(hint: Any) -> Wire:  # noqa: ANN401 - any annotation
     if issubclass(hint, StrEnum):
         return _enum(hint)
     return _PRIMITIVES[hint]
+
+
+def _limited(hint: Any) -> Wire:  # noqa: ANN401 - any annotation
+    inner, *marks = get_args(hint)
+    scale = next((mark for mark in marks if isinstance(mark, Decimals)), None)
+    if scale:
+        return _decimal(scale, hint)
+    leaf = _PRIMITIVES[inner]
+    return replace(leaf, hint=hint, exact=leaf.exact if hint == Time else None)
 
 
 def _decimal(kind: Decimals, hint: Any) -> Wire:  # noqa: ANN401 - any annotation
@@ -171,6 +183,14 @@ def _decimal(kind: Decimals, hint: Any) -> Wire:  # noqa: ANN401 - any annotatio
             raise Invalid("decimal-too-large", "a decimal has too many digits", bytes=len(raw))
         return Decimal(int.from_bytes(raw, "big", signed=True)).scaleb(-scale)
 
+    limit = 10**kind.precision
+
+    def exact(raw: bytes) -> Decimal:
+        number = int.from_bytes(raw, "big", signed=True)
+        if len(raw) != (number.bit_length() + 8) // 8 or not -limit < number < limit:
+            raise ValueError(raw)
+        return Decimal(number).scaleb(-scale)
+
     return Leaf(
         avro,
         lambda value: _to_bytes(value, scale),
@@ -178,14 +198,15 @@ def _decimal(kind: Decimals, hint: Any) -> Wire:  # noqa: ANN401 - any annotatio
         _itself if kind is AMOUNT else None,
         kind="bytes",
         hint=hint,
+        exact=exact,
     )
 
 
 def _to_bytes(value: Decimal, scale: int) -> bytes:
     scaled = value.scaleb(scale)
-    number = int(scaled)
-    if number != scaled:
+    if scaled != scaled.to_integral_value():
         raise Invalid("decimal-not-exact", "more decimals than the field has", value=value)
+    number = int(scaled)
     return number.to_bytes((number.bit_length() + 8) // 8, "big", signed=True)
 
 
@@ -263,6 +284,6 @@ _PRIMITIVES: dict[Any, Leaf] = {
     int: Leaf("long", kind="long", hint=int),
     bool: Leaf("boolean", kind="boolean", hint=bool),
     bytes: Leaf("bytes", kind="bytes", hint=bytes),
-    datetime: Leaf(_TIME, _micros, _instant, kind="long", hint=datetime),
-    date: Leaf(_DATE, _days, _day, kind="int", hint=date),
+    datetime: Leaf(_TIME, _micros, _instant, kind="long", hint=datetime, exact=_instant),
+    date: Leaf(_DATE, _days, _day, kind="int", hint=date, exact=_day),
 }

@@ -54,7 +54,7 @@ class Decimals:
             if scaled != scaled.to_integral_value():
                 msg = f"has more than {self.scale} decimals"
                 raise ValueError(msg)
-            if abs(scaled) >= 10**self.precision:
+            if value and value.adjusted() >= self.precision - self.scale:
                 msg = f"has more than {self.precision - self.scale} digits before the point"
                 raise ValueError(msg)
             if len(self._sound) >= _SOUND_MAX:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from shared import outbox
 from shared.clock import Clock
 from shared.codec.codec import Codec
+from shared.errors import headline
 from shared.events.base import Event
 from shared.logging import logger
 from shared.metrics import CONSUMER_RETRIES
@@ -72,9 +73,12 @@ class WorkerThread(threading.Thread):
             try:
                 done = self._worker.run(self._desk)
             except Exception as error:  # noqa: BLE001 -- logged, counted, tried again
-                reason = transient_reason(error) or "worker-bug"
-                CONSUMER_RETRIES.labels(self._service, reason).inc()
-                self._log.error("worker failed", reason=reason, exc_info=error)
+                reason = transient_reason(error)
+                CONSUMER_RETRIES.labels(self._service, reason or "worker-bug").inc()
+                if reason is None:
+                    self._log.error("worker failed", exc_info=error)
+                else:
+                    self._log.warning("worker rests", reason=reason, error=headline(error))
                 self.failure = error
                 self._stop_asked.wait(backoff.next_s())
             else:

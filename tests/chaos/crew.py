@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,41 @@ STOPPED_S = 8.0
 """So long a process stands still at a crash point: past the group's session of 6 s."""
 END_S = 15.0
 _LOOK_S = 0.05
+_WAKE = """
+import os, signal, sys
+for pid in [int(line) for line in sys.stdin]:
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except OSError:
+        pass
+"""
+
+
+class Waker:
+    """Wakes all processes it was told of once this one has ended, however it ended.
+
+    Then they see that their parent is gone; one that stands still would see nothing, for ever.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _WAKE],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def note(self, pid: int) -> None:
+        """One more."""
+        stdin = self._process.stdin
+        if stdin is not None:
+            stdin.write(f"{pid}\n".encode())
+            stdin.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
 
 
 class Instance:
@@ -27,9 +64,12 @@ class Instance:
     `arm` is the crash point at which it is hit by itself, "POINT:kill" or "POINT:stop".
     """
 
-    def __init__(self, service: str, number: int, settings: Settings, lines: Lines) -> None:
+    def __init__(
+        self, service: str, number: int, settings: Settings, lines: Lines, waker: Waker
+    ) -> None:
         self.name = f"{service}-{number}"
         self.lines = lines
+        self._waker = waker
         self.lock = Lock()
         self.arm: str | None = None
         self._service = service
@@ -46,7 +86,7 @@ class Instance:
         """Begin a new life."""
         self.arm, self._stopped_at = arm, None
         self._fleet = Fleet(self._settings.model_copy(update={"fault": arm}))
-        self._fleet.start(self._service)
+        self._waker.note(self._fleet.start(self._service).process.pid)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; nothing comes of it where the process has ended."""

@@ -8,25 +8,30 @@ Jobs run beside each other. Every record tells in the header `chaos-no` its plac
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from queue import Empty, SimpleQueue
 from random import Random
 from threading import Event as Waiter
 from threading import Thread
-from typing import Final
+from typing import Any, Final
+from zlib import crc32
 
 import psycopg
 from confluent_kafka import KafkaError, Message, Producer
 from psycopg.sql import SQL, Identifier
 
 from services.simulator.main import master_data, special_cases, stories_of
+from services.simulator.scene import Story
 from shared import kafka
 from shared.clock import monotonic
 from shared.codec.codec import Codec
 from shared.events.base import Event
+from shared.events.payments import PaymentApplied
 from shared.events.production import JobCompleted
 from shared.identity import key_of, message_id, topic_of
+from shared.local.hours import NOON
+from shared.money import ZERO, round_money
 from shared.outbox import event_headers
 from shared.settings import Settings
 from shared.topology import BY_NAME, consumers, role_of
@@ -35,6 +40,12 @@ STARTING: Final = date(2025, 3, 3)
 ACTIVE_MAX: Final = 400
 _READERS: Final = [service.name for service in consumers()]
 _REACHED: Final = SQL("SELECT topic, partition, next_offset FROM {}")
+_INVOICES: Final = (
+    "SELECT job_id, legal_entity_id, invoice_id, invoice_number, issued_on, currency, gross_total"
+    " FROM invoicer.invoice WHERE job_id = ANY (%s)"
+)
+_BILLED: Final = ("straight-through", "actual-within-cap")
+_PAYS_EVERY: Final = 3
 _LOOK_S = 0.1
 _FLUSH_S = 120.0
 
@@ -75,6 +86,7 @@ class Feed(Thread):
         self._asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._active: list[_Job] = []
         self._done: list[_Job] = []
+        self._payers: set[str] = set()
         self._known: list[Sent] = []
         self._reached: dict[tuple[str, Place], int] = {}
         self._database: psycopg.Connection | None = None
@@ -111,11 +123,10 @@ class Feed(Thread):
             if self._database is not None:
                 self._database.close()
 
-    def _told(self, seed: int, jobs: int) -> Iterator[Sequence[Event]]:
+    def _told(self, seed: int, jobs: int) -> Iterator[Story]:
         special = special_cases(seed, starting=STARTING).values()
         common = stories_of(jobs - len(special), seed, starting=STARTING)
-        for story in islice((*special, *common), jobs):
-            yield [arrival.event for arrival in story.arrivals]
+        yield from islice((*special, *common), jobs)
 
     def _tell_master_data(self) -> None:
         sent = [self._send(event) for event in master_data()]
@@ -126,14 +137,13 @@ class Feed(Thread):
 
     def _tell_jobs(self) -> None:
         started, more = monotonic(), True
-        while (more or self._active) and not self._is_over.wait(_LOOK_S):
+        while (more or self._active or self._payers) and not self._is_over.wait(_LOOK_S):
             self._obey()
             while more and self._may_begin(monotonic() - started):
                 story = next(self._stories, None)
                 more = story is not None
                 if story:
-                    self._active.append(_Job(iter(story)))
-                    self.jobs += 1
+                    self._begin(story)
             self._look()
             for job in self._active:
                 self._go_on(job)
@@ -142,6 +152,12 @@ class Feed(Thread):
             self._active = [job for job in self._active if job.last is not None]
         self._obey()
         self._flush()
+
+    def _begin(self, story: Story) -> None:
+        self._active.append(_Job(arrival.event for arrival in story.arrivals))
+        self.jobs += 1
+        if story.outcome in _BILLED and crc32(story.job_id.encode()) % _PAYS_EVERY == 0:
+            self._payers.add(story.job_id)
 
     def _may_begin(self, seconds: float) -> bool:
         return len(self._active) < ACTIVE_MAX and self.jobs < seconds * self._rate
@@ -178,16 +194,16 @@ class Feed(Thread):
         done = [
             sent for job in rng.sample(self._done, min(len(self._done), 3)) for sent in job.told
         ]
-        for number, sent in enumerate(done[: rng.randint(1, 6)]):
+        for sent in done[: rng.randint(1, 6)]:
             value = sent.value or b""
-            own = f"{sent.topic}/poison-{rng.getrandbits(32)}".encode()
+            owns = (f"poison/{rng.getrandbits(64)}".encode() for _ in range(4))
             for key, bad in (
-                (own, rng.randbytes(rng.randint(0, 40))),
-                (own, value[: rng.randrange(len(value))]),
-                (own, None),
-                (own, value),  # a key that is not the value's
+                (next(owns), rng.randbytes(rng.randint(0, 40))),
+                (next(owns), value[: rng.randrange(len(value))]),
+                (next(owns), None),
+                (next(owns), value),  # a key that is not the value's
                 (None, value),
-                (sent.key, value[:-1]) if number == 0 else (own, b""),
+                (sent.key, value[:-1]),
             ):
                 self._produce(Sent(sent.topic, key, bad, [], None))
             if isinstance(sent.event, JobCompleted):
@@ -214,6 +230,26 @@ class Feed(Thread):
             if monotonic() > deadline:
                 raise TimeoutError("the broker takes no records")
 
+    def _pay(self, invoices: Sequence[tuple[Any, ...]]) -> None:
+        """Two payments of each, as soon as its number is given: they may outrun the invoice."""
+        for job, entity, invoice, number, issued_on, currency, gross in invoices:
+            half = round_money(gross / 2, currency)
+            for application_no, amount in ((1, half), (2, gross - half)):
+                self._send(
+                    PaymentApplied(
+                        legal_entity_id=entity,
+                        payment_id=f"PAY-{number}",
+                        invoice_id=invoice,
+                        application_no=application_no,
+                        applied_at=datetime.combine(issued_on, NOON),
+                        applied_on=issued_on,
+                        currency=currency,
+                        amount=amount,
+                        open_amount=gross - half if application_no == 1 else ZERO,
+                    )
+                )
+            self._payers.discard(job)
+
     def _is_read(self, sent: Sent) -> bool:
         if sent.place is None:
             return False
@@ -231,6 +267,8 @@ class Feed(Thread):
                 query = _REACHED.format(Identifier(name, "consumer_offset"))
                 rows = self._database.execute(query).fetchall()
                 self._reached |= {(name, (topic, n)): at for topic, n, at in rows}
+            if self._payers:
+                self._pay(self._database.execute(_INVOICES, (list(self._payers),)).fetchall())
         except psycopg.OperationalError:
             if self._database is not None:
                 self._database.close()

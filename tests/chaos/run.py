@@ -17,7 +17,7 @@ from shared.errors import Transient
 from shared.local.system import LocalSystem
 from shared.tools import tool
 from shared.topology import SERVICE, consumers
-from tests.chaos.crew import Crew, Instance
+from tests.chaos.crew import Crew, Instance, Waker
 from tests.chaos.feed import Feed
 from tests.chaos.oracle.judge import judge
 from tests.chaos.plan import TABLES, Fault, Kind, armed, plan
@@ -26,6 +26,8 @@ from tests.integration.runtime.proxy import lines_to
 
 SETTLE_S: Final = 300.0
 FEED_S: Final = 300.0
+QUIET_S: Final = 10.0
+"""After so long without a change, what a crash has left behind may be taken up again."""
 ABORTED: Final = (0, 1)
 Report = Callable[[str], None]
 
@@ -92,12 +94,13 @@ class Chaos:
 
     def _instances(self, stack: ExitStack) -> Iterator[Instance]:
         options = self._options
+        waker = stack.enter_context(Waker())
         first = armed(options.seed, options.instances)
         self._report(f"Starting {options.instances} instances of every service.")
         for service in consumers():
             for number in range(1, options.instances + 1):
                 lines = stack.enter_context(lines_to(self._system.settings))
-                one = Instance(service.name, number, self._system.settings, lines)
+                one = Instance(service.name, number, self._system.settings, lines, waker)
                 one.start(first.get(one.name))
                 yield one
 
@@ -136,7 +139,13 @@ class Chaos:
         self.result.jobs = self._feed.jobs
         self._report("Waiting until nothing is in flight.")
         started, rest = monotonic(), Waiter()
+        since, before = started, ""
         while said := self._said_settled():
+            if said != before:
+                since, before = monotonic(), said
+            elif monotonic() - since > QUIET_S:
+                self._servers.let_leases_run_out()
+                since = monotonic()
             if monotonic() - started > SETTLE_S:
                 self.result.wrong.append(f"not settled in {SETTLE_S:.0f} s: {said}")
                 break

@@ -8,7 +8,7 @@ from threading import Event, Lock
 from typing import Self
 
 import psycopg
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from shared.clock import monotonic
 from shared.local.environment import local_settings
@@ -16,6 +16,10 @@ from shared.local.kafka import kafka
 from shared.local.postgres import Postgres
 from shared.local.stack import Endpoints
 
+LEASES = (
+    (Identifier("notifier", "delivery"), Identifier("due_at"), Literal("sending")),
+    (Identifier("invoicer", "document"), Identifier("not_before"), Literal("rendering")),
+)
 ANSWER_S = 60.0
 """So long may a server that is being restarted take to answer."""
 
@@ -79,6 +83,13 @@ class Servers:
             connection.execute("SET lock_timeout = '5s'")
             connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table_name))
             away.wait(seconds)
+
+    def let_leases_run_out(self) -> None:
+        """What was under way in a process that died may be taken up now, not in ten minutes."""
+        with self.superuser() as connection:
+            for table, column, state in LEASES:
+                query = SQL("UPDATE {} SET {} = now() WHERE state = {}")
+                connection.execute(query.format(table, column, state))
 
     def superuser(self) -> psycopg.Connection:
         """A connection of the database's owner, as soon as it answers."""

@@ -33,12 +33,14 @@ from services.invoicer.domain.job import (
 from services.invoicer.domain.master import check_customer, check_legal_entity, check_tax_rule
 from services.invoicer.domain.numbering import Series
 from services.invoicer.domain.tax import TaxHold
-from services.ledger_writer.domain import chain, entries, told
+from services.ledger_writer.domain import chain, entries, open_items, told
+from services.ledger_writer.domain.open_items import OpenItem
 from shared.errors import WaitFor
 from shared.events.accounting import EntryPosted
 from shared.events.base import Event
 from shared.events.billing import InvoiceIssued, JobPriced
 from shared.events.masterdata import Customer, LegalEntity, TaxRule
+from shared.events.payments import PaymentApplied
 from shared.ids import record_key
 from tests.chaos.oracle.production import SOME_TIME, JobKey
 
@@ -141,15 +143,30 @@ def numbering(issued: Iterable[InvoiceIssued]) -> Iterable[str]:
 
 
 class Books:
-    """The ledger. Every invoice is posted once; the chain says in which order."""
+    """The ledger. Every invoice and payment is posted once; the chain says in which order.
+
+    `items` are what is owed, by legal entity and invoice; `wrong` what is wrong with the order.
+    """
 
     def __init__(self) -> None:
-        self.invoices: dict[str, InvoiceIssued] = {}
+        self.items: dict[tuple[str, str], OpenItem] = {}
+        self.wrong: list[str] = []
+        self._causes: dict[str, InvoiceIssued | PaymentApplied] = {}
 
     def rule(self, event: Event) -> Iterable[Event]:
-        """Take an invoice down; it is posted by `posted`."""
-        if isinstance(event, InvoiceIssued):
-            self.invoices[entries.invoice_entry_id(event)] = event
+        """Take an invoice or payment down; it is posted by `posted`."""
+        match event:
+            case InvoiceIssued():
+                self._causes[entries.invoice_entry_id(event)] = event
+                self.items[event.legal_entity_id, event.invoice_id] = open_items.open_item(event)
+            case PaymentApplied():
+                key = (event.legal_entity_id, event.invoice_id)
+                if key not in self.items:
+                    raise WaitFor("invoice", record_key(*key))
+                self._causes[entries.payment_entry_id(event)] = event
+                self.items[key] = open_items.paid(self.items[key], event)
+            case _:
+                pass
         return ()
 
     def posted(self, published: Sequence[EntryPosted]) -> Iterable[Event]:
@@ -159,19 +176,30 @@ class Books:
         invoice that has none is posted last.
         """
         heads: dict[str, chain.Head] = {}
+        posted: set[str] = set()
         at = {entry.entry_id: entry for entry in published}
         order = sorted(published, key=lambda entry: (entry.legal_entity_id, entry.sequence))
-        names = [entry.entry_id for entry in order if entry.entry_id in self.invoices]
-        names += [name for name in self.invoices if name not in at]
+        names = [entry.entry_id for entry in order if entry.entry_id in self._causes]
+        names += [name for name in self._causes if name not in at]
         for name in names:
-            event = self.invoices[name]
+            event = self._causes[name]
             of = event.legal_entity_id
             head = heads.get(of) or chain.first_head(of)
             posted_at = at[name].posted_at if name in at else SOME_TIME
-            entry = chain.post(entries.draft_invoice(event), head, posted_at)
+            entry = chain.post(_draft(event), head, posted_at)
             heads[of] = chain.head_after(entry)
             yield entry
-            yield told.invoice_posted(event, entry)
+            if isinstance(event, InvoiceIssued):
+                posted.add(event.invoice_id)
+                yield told.invoice_posted(event, entry)
+            elif event.invoice_id not in posted:
+                self.wrong.append(f"payment {event.payment_id} is posted before its invoice")
+
+
+def _draft(event: InvoiceIssued | PaymentApplied) -> entries.Draft:
+    if isinstance(event, InvoiceIssued):
+        return entries.draft_invoice(event)
+    return entries.draft_payment(event)
 
 
 def _before(chosen: InvoiceIssued) -> Series:

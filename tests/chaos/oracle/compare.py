@@ -43,10 +43,11 @@ def differences(
     for service, one in must.items():
         is_there = have[service]
         for sort in (
+            one.wrong,
             _inbox(one.fates, is_there),
             _held(one.fates, is_there),
             *(_rows(name, rows, is_there.tables[name]) for name, rows in one.tables.items()),
-            _published(service, one.fates, topics, is_there.unsent),
+            _published(service, one.fates, topics),
             [f"{is_there.outbox} records were never published"] if is_there.outbox else (),
         ):
             wrong += _first(service, sort)
@@ -95,13 +96,12 @@ def _rows(table: str, must: Rows, have: Rows) -> Iterator[str]:
 Lane = tuple[str, bytes, str]
 
 
-def _published(service: str, must: Fates, topics: Topics, unsent: frozenset[str]) -> Iterator[str]:
+def _published(service: str, must: Fates, topics: Topics) -> Iterator[str]:
     """Each event once, by key in order; what was published again is the same, byte for byte."""
     wanted: dict[Lane, list[Event]] = defaultdict(list)
     for (topic, key), events in must.emitted.items():
         for event in events:
-            if not (isinstance(event, DocumentDelivered) and event.message_id in unsent):
-                wanted[topic, key, _said_by(event, service)].append(event)
+            wanted[topic, key, _said_by(event, service)].append(event)
     lanes: dict[Lane, list[Rec]] = defaultdict(list)
     for one in produced_by(service):
         for rec in topics[one.name]:

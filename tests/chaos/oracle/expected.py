@@ -1,6 +1,6 @@
 """What every service must have made of what stands in its topics, and what its tables must hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from shared.events.base import Event
 from shared.events.billing import DocumentRendered, InvoiceIssued
 from shared.topology import BY_EVENT, consumed_by
 from tests.chaos.oracle.billing import Books, Invoicing
-from tests.chaos.oracle.delivery import Delivering
+from tests.chaos.oracle.delivery import Chasing, Delivering
 from tests.chaos.oracle.fates import Fates, Rule, fates
 from tests.chaos.oracle.production import SOME_TIME, Extraction, Pricing
 from tests.chaos.oracle.records import Topics, in_turn
@@ -23,10 +23,14 @@ Rows = Mapping[Row, Row]
 
 @dataclass
 class Expected:
-    """One service: the fates of its records, its events, its rows by table and key."""
+    """One service: the fates of its records, its events, its rows by table and key.
+
+    `wrong` is what cannot be, whatever is there.
+    """
 
     fates: Fates
     tables: dict[str, Rows] = field(default_factory=dict)
+    wrong: Sequence[str] = ()
 
 
 def expected(topics: Topics, link_key: bytes | None, now: datetime) -> dict[str, Expected]:
@@ -129,28 +133,31 @@ def _books(topics: Topics) -> Expected:
         if isinstance(event, EntryPosted):
             journal[event.entry_id,] = (event.sequence, event.hash)
     items: Rows = {
-        (one.legal_entity_id, one.invoice_id): (one.gross_total, 0, 0)
-        for one in books.invoices.values()
+        key: (item.gross_total, item.credited, item.paid) for key, item in books.items.items()
     }
-    return Expected(found, {"journal_entry": journal, "receivable": items})
+    return Expected(found, {"journal_entry": journal, "receivable": items}, books.wrong)
 
 
 def _delivering(topics: Topics, now: datetime) -> Expected:
     delivering = Delivering(now)
     found = _read(topics, "notifier", delivering.rule)
     invoices: Rows = {
-        (one.legal_entity_id, one.invoice_id): (one.gross_total,)
+        (one.legal_entity_id, one.invoice_id): (one.gross_total, delivering.paid[one.invoice_id])
         for one in delivering.invoices.values()
     }
     return Expected(found, {"invoice": invoices})
 
 
 def _chasing(topics: Topics) -> Expected:
-    invoices: dict[Row, Row] = {}
-
-    def rule(event: Event) -> tuple[Event, ...]:
-        if isinstance(event, InvoiceIssued):
-            invoices[event.legal_entity_id, event.invoice_id] = (event.gross_total, event.due_on)
-        return ()
-
-    return Expected(_read(topics, "dunning_scheduler", rule), {"invoice": invoices})
+    chasing = Chasing()
+    found = _read(topics, "dunning_scheduler", chasing.rule)
+    invoices: Rows = {
+        (one.legal_entity_id, one.invoice_id): (
+            one.gross_total,
+            chasing.paid[one.invoice_id],
+            one.due_on,
+            "delivered" if one.invoice_id in chasing.delivered else "unreported",
+        )
+        for one in chasing.invoices.values()
+    }
+    return Expected(found, {"invoice": invoices})

@@ -24,8 +24,8 @@ LOOKED_AT: Final[dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]]]
     ("invoicer", "invoice"): (INVOICE, ("invoice_number", "job_id", "gross_total")),
     ("ledger_writer", "journal_entry"): (("entry_id",), ("sequence", "hash")),
     ("ledger_writer", "receivable"): (INVOICE, ("gross_total", "credited", "paid")),
-    ("notifier", "invoice"): (INVOICE, ("gross_total",)),
-    ("dunning_scheduler", "invoice"): (INVOICE, ("gross_total", "due_on")),
+    ("notifier", "invoice"): (INVOICE, ("gross_total", "paid")),
+    ("dunning_scheduler", "invoice"): (INVOICE, ("gross_total", "paid", "due_on", "delivery")),
 }
 """Key and columns of the tables that are compared, by service and table."""
 
@@ -34,15 +34,13 @@ LOOKED_AT: Final[dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]]]
 class Found:
     """One service: inbox (place and fingerprint by message id), held records, rows by table.
 
-    `held` is by place: state, stage, reason code. `unsent`: the mails that a crash cut off, by
-    message id, sent again when their lease of ten minutes has run out.
+    `held` is by place: state, stage, reason code.
     """
 
     inbox: dict[UUID, tuple[Place, bytes]]
     held: dict[Place, tuple[str, str | None, str | None]]
     tables: dict[str, Rows]
     outbox: int = 0
-    unsent: frozenset[str] = frozenset()
 
 
 def found(settings: Settings) -> Mapping[str, Found]:
@@ -56,7 +54,6 @@ def _of(connection: Connection, service: str) -> Found:
     held = _rows(
         connection, service, "held_record", "topic partition position state stage code resolved_at"
     )
-    unsent = _rows(connection, service, "delivery", "message_id state") if _mails(service) else []
     return Found(
         inbox={row[0]: (tuple(row[2:]), bytes(row[1])) for row in inbox},
         held={tuple(row[:3]): tuple(row[3:6]) for row in held if row[6] is None},
@@ -66,12 +63,7 @@ def _of(connection: Connection, service: str) -> Found:
             if of == service
         },
         outbox=len(_rows(connection, service, "outbox", "id")),
-        unsent=frozenset(row[0] for row in unsent if row[1] == "sending"),
     )
-
-
-def _mails(service: str) -> bool:
-    return service == "notifier"
 
 
 def _keyed(

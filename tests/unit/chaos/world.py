@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
-from services.simulator.main import master_data, special_cases, stories_of
+from services.simulator.main import master_data, payment_of, special_cases, stories_of
 from shared.events.base import Event
 from shared.events.billing import InvoiceIssued, ReviewRequested
 from shared.events.production import JobCompleted
@@ -60,6 +60,9 @@ def world(jobs: int = 4) -> World:
     _publish(topics, made)
     _number(topics)
     _republish(topics, expected(topics, LINK_KEY, NOW)["invoicer"])
+    first = topics[BY_EVENT[InvoiceIssued].name][0].event
+    assert isinstance(first, InvoiceIssued)
+    _append(topics, payment_of(first, NOW))
     for service in ("ledger_writer", "notifier"):
         _publish(topics, expected(topics, LINK_KEY, NOW)[service])
     must = expected(topics, LINK_KEY, NOW)

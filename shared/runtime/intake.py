@@ -5,6 +5,8 @@ would skip what lies before it. So whoever reads again says so here.
 """
 
 from collections.abc import Iterable, Sequence
+from operator import methodcaller
+from typing import Final
 
 from confluent_kafka import KafkaError, Message
 
@@ -15,6 +17,9 @@ from shared.runtime.breaker import Breaker
 from shared.runtime.fence import Partition
 from shared.runtime.records import Headers, Record
 from shared.topology import BY_NAME
+
+_CHECKED_HEADERS: Final = methodcaller("headers")
+"""Calls as C does, whose result is always looked at: `SystemError` where it came with an error."""
 
 
 class Intake:
@@ -128,10 +133,11 @@ def _place(message: Message) -> Partition:
 def _headers(message: Message) -> Headers:
     """As they came; none where one's name is no UTF-8: the client then fails on all of them.
 
-    They inform and never decide: the record meets its fate all the same.
+    They inform and never decide: the record meets its fate all the same. The client returns a list
+    and leaves an error behind, which the interpreter overlooks in a call that it has specialised.
     """
     try:
-        found = list(message.headers() or ())
+        found = list(_CHECKED_HEADERS(message) or ())
     except SystemError:
         logger().warning("headers unreadable", place=_place(message), offset=message.offset())
         return ()

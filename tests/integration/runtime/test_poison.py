@@ -256,13 +256,17 @@ def test_a_record_too_large_to_be_copied_is_kept_in_the_table_alone(
 def test_headers_that_no_client_can_read_hold_up_nothing(echo: Echo, tmp_path: Path) -> None:
     """Given a header whose name is no UTF-8, then its record has its effect, and the next too.
 
-    The Kafka client raises then, whatever it is asked for of the headers.
+    The Kafka client raises then, whatever it is asked for of the headers; what it raises differs
+    once the interpreter has specialised the call, so it is asked for sound ones often before.
     """
+    echo.publish(*(request("s3", number) for number in range(1, 101)))
+    echo.until(lambda: echo.subjects().keys() == {"s3"} and echo.is_drained())
     key, value = echo.value(request("s1", 1))
     (tmp_path / "value").write_bytes(value)
     broker = echo.settings.kafka_bootstrap_servers.encode()
     to = [b"-b", broker, b"-t", REQUESTED.encode(), b"-k", key, b"-H", b"\xff\xfe=x"]
     subprocess.run([b"kcat", b"-P", *to, bytes(tmp_path / "value")], check=True, timeout=60)
     echo.publish(request("s1", 2), request("s2", 1))
-    echo.until(lambda: echo.subjects() == {"s1": "1,2,", "s2": "1,"})
+    echo.until(lambda: echo.is_drained() and "s2" in echo.subjects())
+    assert echo.subjects()["s1"] == "1,2,"
     assert echo.held() == []

@@ -39,6 +39,10 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+class OutOfBounds(ValueError):
+    """A figure has more digits before the point than its type."""
+
+
 class Decimals:
     """Precision and scale of an Avro decimal; they never change within a topic."""
 
@@ -48,7 +52,10 @@ class Decimals:
         self._sound: set[Decimal] = set()
 
     def checked(self, value: Decimal) -> Decimal:
-        """`value`, if it fits; raises `ValueError`. What has fitted before is remembered."""
+        """`value`, if it fits; raises `ValueError`, `OutOfBounds` where it is too large.
+
+        What has fitted before is remembered.
+        """
         if value not in self._sound:
             scaled = value.scaleb(self.scale)
             if scaled != scaled.to_integral_value():
@@ -56,7 +63,7 @@ class Decimals:
                 raise ValueError(msg)
             if value and value.adjusted() >= self.precision - self.scale:
                 msg = f"has more than {self.precision - self.scale} digits before the point"
-                raise ValueError(msg)
+                raise OutOfBounds(msg)
             if len(self._sound) >= _SOUND_MAX:
                 self._sound.clear()
             self._sound.add(value)

@@ -5,15 +5,17 @@ A handler's bug and a database's refusal are traced to their record.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import InvalidOperation
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from shared import held, inbox, outbox
 from shared.clock import Clock
 from shared.codec.codec import Codec
 from shared.errors import ColophonError, Rejected, WaitFor, headline
-from shared.events.base import Event
+from shared.events.base import Event, OutOfBounds, faults_of
 from shared.held import Head, Held, Lane
 from shared.inbox import Applied
 from shared.metrics import CONSUMER_BISECT_ATTEMPTS
@@ -183,7 +185,12 @@ class Batch:
             if transient_reason(error):
                 raise
             store.undo()
-            outcome.fail(arrival, error)
+            if words := _out_of_bounds(error):
+                grown = Rejected("figure-out-of-bounds", f"what comes of it is too large: {words}")
+                grown.__cause__ = error
+                outcome.bury(arrival.failed(grown, arrival.attempts))
+            else:
+                outcome.fail(arrival, error)
         else:
             outcome.applied.append(arrival)
             outcome.outgoing += records
@@ -265,6 +272,18 @@ class Batch:
         return held.row_of(
             arrival, "waiting", fact_kind=wait.kind, fact_key=wait.key, deadline_at=deadline
         )
+
+
+def _out_of_bounds(error: Exception) -> str | None:
+    """What grew beyond its type while it was handled, if that was it: no bug, but extreme values.
+
+    A figure with more digits than any event has, or a date after the year 9999.
+    """
+    if isinstance(error, ValidationError):
+        found = [one.get("ctx", {}).get("error") for one in error.errors()]
+        is_too_large = all(isinstance(one, OutOfBounds) for one in found)
+        return ": ".join(next(faults_of(error))) if is_too_large else None
+    return headline(error) if isinstance(error, OverflowError | InvalidOperation) else None
 
 
 def _refused(arrival: Arrival, error: Exception) -> Outcome:

@@ -16,6 +16,8 @@ from shared.errors import Rejected, WaitFor
 from shared.events.base import Event
 from shared.events.billing import Reason, ReviewDecided, ReviewRequested
 from shared.events.masterdata import ApprovalPolicy
+from shared.events.production import Component
+from shared.events.sales import EstimateComponent
 from shared.runtime.service import Fact, ServiceSpec
 from shared.store import Store
 
@@ -99,6 +101,10 @@ def _misbehave(reason: Reason, store: EchoStore) -> None:
         raise ZeroDivisionError(msg)
     if reason.code == "wait" and store.policies.get(reason.text) is None:
         raise WaitFor("policy", reason.text)
+    if reason.code == "grow":
+        EstimateComponent(component=Component.INK, net=Decimal(10) ** 20)
+    if reason.code == "age":
+        AT.replace(year=9999) + timedelta(days=366)
     while reason.code == "hang":
         time.monotonic()
 

@@ -53,6 +53,14 @@ def bug(subject: str) -> ReviewRequested:
     return request(subject, 1, "bug")
 
 
+def grown(subject: str) -> ReviewRequested:
+    return request(subject, 1, "grow")
+
+
+def aged(subject: str) -> ReviewRequested:
+    return request(subject, 1, "age")
+
+
 def invalid(subject: str) -> ReviewRequested:
     return request(subject, 1).model_copy(update={"requested_by": "x" * 3000})
 
@@ -65,6 +73,8 @@ def invalid(subject: str) -> ReviewRequested:
     [
         (rejected, "echo-refused", 1),
         (invalid, "field-invalid", 1),
+        (grown, "figure-out-of-bounds", 1),
+        (aged, "figure-out-of-bounds", 1),
         (refused, "database-refused", 1),
         (bug, "handler-bug", 4),
     ],

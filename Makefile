@@ -23,15 +23,19 @@ install: $(PROJECT)  ## set up .venv: Python packages by their hashes, and the c
 demo: install  ## the whole pipeline on sample data, from job events to posted invoices
 	@$(BIN)/colophon demo $(ARGS)
 
+# Each worker has servers of its own; much of a test's time is waiting, so that three suit two cores.
+WORKERS ?= 3
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
 test: install  ## every test: unit, contract, integration, end to end
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: install  ## what must hold before a commit: format, lint, types, imports, quick tests, generated parts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit tests/contract
+	$(PYTEST) tests/unit tests/contract
 	$(BIN)/python -m shared.generate --check
 
 fmt: install  ## format, and mend what ruff can mend
@@ -55,7 +59,7 @@ $(VENV)/peers/%/.installed: tests/benchmarks/peers/%.lock | $(PROJECT)
 
 coverage: install  ## every test with branch coverage, and the floors it must keep
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	$(PYTEST) --cov --cov-report= $(ARGS)
 	$(BIN)/python -m coverage report --include='services/*/domain.py,services/*/domain/*' --fail-under=100
 	$(BIN)/python -m coverage report --include='$(RUNTIME)' --fail-under=95
 	$(BIN)/python -m coverage report

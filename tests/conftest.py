@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -19,6 +20,7 @@ MARKED_FOLDERS = ("integration", "e2e")
 hypothesis.settings.register_profile("colophon", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("colophon")
 
+_TOLD = "deselected"
 _deselected = pytest.StashKey[Counter[str]]()
 
 
@@ -62,6 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for folder in MARKED_FOLDERS:
             if (ROOT / "tests" / folder) in item.path.parents:
                 item.add_marker(folder)
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))  # its tests may share data
         reason = why_not_here(item, handbook=HANDBOOK_DATA)
         if reason is None:
             kept.append(item)
@@ -74,7 +77,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of several processes, each that ran tests tells the one that reports."""
+    reasons: Counter[str] = session.config.stash.get(_deselected, Counter())
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told[_TOLD] = dict(reasons)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 -- pytest-xdist's own class
+    """Keep what one of them tells: each has collected every test."""
+    told: Counter[str] = Counter(getattr(node, "workeroutput", {}).get(_TOLD, {}))
+    node.config.stash[_deselected] = told
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401 -- not public
     """Say in words what was deselected, and why."""
-    reasons = config.stash.get(_deselected, Counter())
-    return [f"deselected ({count}) {why}" for why, count in sorted(reasons.items())]
+    for why, count in sorted(config.stash.get(_deselected, Counter()).items()):
+        terminalreporter.write_line(f"deselected ({count}) {why}")

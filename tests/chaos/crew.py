@@ -105,15 +105,18 @@ class Instance:
                 return
         self.send(signal.SIGTERM)
 
-    def end(self) -> int:
-        """Wait for the end of this life, and give its exit code; who stands still is woken."""
+    def end(self) -> int | None:
+        """Wait for the end of this life, and give its exit code; who stands still is woken.
+
+        None for one that did not end in time.
+        """
         deadline, rest = monotonic() + END_S, Event()
         while (code := self.child.process.poll()) is None and monotonic() < deadline:
             if self.is_stopped:
                 self.send(signal.SIGCONT)
             rest.wait(_LOOK_S)
         self.kill()
-        return -signal.SIGKILL if code is None else code
+        return code
 
     def _answers(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self.child.port, timeout=0.5)
@@ -192,7 +195,7 @@ class Crew:
             one.send(signal.SIGCONT)
             one.send(signal.SIGTERM)
         for one in self.instances.values():
-            if code := one.end():
+            if (code := one.end()) != 0:
                 self.wrong.append(f"{one.name} ended with {code} when it was stopped at last")
 
     def _run(self) -> None:

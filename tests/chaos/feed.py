@@ -7,6 +7,8 @@ Jobs run beside each other. Every record tells in the header `chaos-no` its plac
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -101,13 +103,21 @@ class Feed(Thread):
         """End before all is told."""
         self._is_over.set()
 
-    def send_again(self, seed: int) -> None:
-        """Ask for some records that have been read, again and in any order."""
-        self._asked.put(lambda: self._send_again(Random(seed)))
+    def send_again(self, seed: int) -> int:
+        """Have some records that have been read sent again in any order; how many were."""
+        return self._ask(lambda: self._send_again(Random(seed)))
 
-    def poison(self, seed: int) -> None:
-        """Ask for records that no producer should send."""
-        self._asked.put(lambda: self._poison(Random(seed)))
+    def poison(self, seed: int) -> int:
+        """Have records sent that no producer should send; how many were."""
+        return self._ask(lambda: self._poison(Random(seed)))
+
+    def _ask(self, what: Callable[[], int]) -> int:
+        sent: Future[int] = Future()
+        self._asked.put(lambda: sent.set_result(what()))
+        while self.is_alive():
+            with suppress(TimeoutError):
+                return sent.result(_LOOK_S)
+        return sent.result(0) if sent.done() else 0
 
     def run(self) -> None:
         """Publish all; what breaks is kept in `failure`."""
@@ -185,12 +195,15 @@ class Feed(Thread):
         sent = Sent(topic.name, key.encode(), self._codec.encode(event), list(headers), event)
         return self._produce(sent)
 
-    def _send_again(self, rng: Random) -> None:
-        for known in rng.sample(self._known, min(len(self._known), rng.randint(5, 40))):
+    def _send_again(self, rng: Random) -> int:
+        chosen = rng.sample(self._known, min(len(self._known), rng.randint(5, 40)))
+        for known in chosen:
             self._produce(Sent(known.topic, known.key, known.value, known.headers, known.event))
+        return len(chosen)
 
-    def _poison(self, rng: Random) -> None:
+    def _poison(self, rng: Random) -> int:
         """Bytes that are no event, under keys of their own and of jobs that are over."""
+        before = self._numbers
         done = [
             sent for job in rng.sample(self._done, min(len(self._done), 3)) for sent in job.told
         ]
@@ -208,6 +221,7 @@ class Feed(Thread):
                 self._produce(Sent(sent.topic, key, bad, [], None))
             if isinstance(sent.event, JobCompleted):
                 self._send(sent.event.model_copy(update={"description": "something else"}))
+        return self._numbers - before
 
     def _produce(self, sent: Sent) -> Sent:
         self._numbers += 1

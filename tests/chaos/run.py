@@ -119,7 +119,7 @@ class Chaos:
         self.result.seconds = monotonic() - started
 
     def _strike(self, pool: ThreadPoolExecutor, faults: Sequence[Fault], started: float) -> None:
-        under_way: list[tuple[Fault, Future[None]]] = []
+        under_way: list[tuple[Fault, Future[bool]]] = []
         rest = Waiter()
         for fault in faults:
             rest.wait(max(0.0, started + fault.at_s - monotonic()))
@@ -128,7 +128,7 @@ class Chaos:
         for fault, future in under_way:
             if error := future.exception():
                 self.result.wrong.append(f"{fault}: {error!r}")
-            else:
+            elif future.result():
                 self.result.survived[fault.kind] += 1
 
     def _settle(self) -> None:
@@ -172,72 +172,81 @@ class Chaos:
         result.wrong += self._crew.wrong
         result.wrong += [f"verify: {finding}" for finding in result.verified.errors]
 
-    def _kill(self, fault: Fault) -> None:
+    def _kill(self, fault: Fault) -> bool:
         with self._crew.hold(fault.instance) as one:
             one.kill()
             self._away.wait(fault.seconds)
             one.start(fault.arm)
+        return True
 
-    def _stop(self, fault: Fault) -> None:
+    def _stop(self, fault: Fault) -> bool:
         with self._crew.hold(fault.instance) as one:
             one.send(Signals.SIGSTOP)
             self._away.wait(fault.seconds)
             one.send(Signals.SIGCONT)
+        return True
 
-    def _restart(self, fault: Fault) -> None:
+    def _restart(self, fault: Fault) -> bool:
         with self._crew.hold(fault.instance) as one:
             one.ask_to_stop()
             self._expect(one, 0)
             self._away.wait(fault.seconds)
             one.start(fault.arm)
+        return True
 
-    def _abort(self, fault: Fault) -> None:
+    def _abort(self, fault: Fault) -> bool:
         with self._crew.hold(fault.instance) as one:
             one.ask_to_stop()
             self._away.wait(fault.seconds)
             one.send(Signals.SIGTERM)
             self._expect(one, *ABORTED)
             one.start(fault.arm)
+        return True
 
     def _expect(self, one: Instance, *codes: int) -> None:
         """The end of a life; a crash point on the way may have been first."""
         code = one.end()
-        if code == -Signals.SIGKILL and one.arm and one.arm.endswith(":kill"):
+        if code is None:
+            self.result.wrong.append(f"{one.name} did not end after SIGTERM")
+        elif code == -Signals.SIGKILL and one.arm and one.arm.endswith(":kill"):
             self._crew.struck[Kind.KILL_AT, one.arm] += 1
         elif code not in codes:
             self.result.wrong.append(f"{one.name} ended with {code} after SIGTERM")
 
-    def _connections(self, fault: Fault) -> None:
-        self._servers.cut_connections(SERVICE[fault.service].role)
+    def _connections(self, fault: Fault) -> bool:
+        return self._servers.cut_connections(SERVICE[fault.service].role) > 0
 
-    def _database(self, fault: Fault) -> None:
+    def _database(self, fault: Fault) -> bool:
         crashes = fault.kind is Kind.DATABASE_CRASH
         self._servers.stop_database(self._away, fault.seconds, crashes=crashes)
+        return True
 
-    def _broker(self, fault: Fault) -> None:
+    def _broker(self, fault: Fault) -> bool:
         crashes = fault.kind is Kind.BROKER_KILL
         self._servers.stop_broker(self._away, fault.seconds, crashes=crashes)
+        return True
 
-    def _network(self, fault: Fault) -> None:
+    def _network(self, fault: Fault) -> bool:
         with self._crew.hold(fault.instance) as one:
             lines = one.lines
             proxy = lines.broker if fault.seed % 2 else lines.database
         (proxy.cut if fault.kind is Kind.CUT else proxy.swallow)()
         self._away.wait(fault.seconds)
         proxy.restore()
+        return True
 
-    def _lock(self, fault: Fault) -> None:
+    def _lock(self, fault: Fault) -> bool:
         table = Random(fault.seed).choice(TABLES)
-        self._servers.lock(fault.service, table, self._away, fault.seconds)
+        return self._servers.lock(fault.service, table, self._away, fault.seconds)
 
-    def _replay(self, fault: Fault) -> None:
-        self._feed.send_again(fault.seed)
+    def _replay(self, fault: Fault) -> bool:
+        return self._feed.send_again(fault.seed) > 0
 
-    def _poison(self, fault: Fault) -> None:
-        self._feed.poison(fault.seed)
+    def _poison(self, fault: Fault) -> bool:
+        return self._feed.poison(fault.seed) > 0
 
 
-_ACTIONS: Final[dict[Kind, Callable[[Chaos, Fault], None]]] = {
+_ACTIONS: Final[dict[Kind, Callable[[Chaos, Fault], bool]]] = {
     Kind.KILL: Chaos._kill,
     Kind.STOP: Chaos._stop,
     Kind.RESTART: Chaos._restart,

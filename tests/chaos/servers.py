@@ -20,6 +20,9 @@ LEASES = (
     (Identifier("notifier", "delivery"), Identifier("due_at"), Literal("sending")),
     (Identifier("invoicer", "document"), Identifier("not_before"), Literal("rendering")),
 )
+_TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
+STRIKE_S = 30.0
+"""So long a fault of the database is tried until it strikes: another may have stopped it."""
 ANSWER_S = 60.0
 """So long may a server that is being restarted take to answer."""
 
@@ -65,24 +68,32 @@ class Servers:
             assert again == self.endpoints.kafka_bootstrap_servers, "the broker has moved"
 
     def cut_connections(self, role: str) -> int:
-        """End every backend of `role`; how many there were."""
-        with self.superuser() as connection:
-            found = connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,)
-            )
-            return len(found.fetchall())
+        """End every backend of `role`, once there are some; how many there were."""
+        deadline, rest, count = monotonic() + STRIKE_S, Event(), 0
+        while not count and monotonic() < deadline:
+            with suppress(psycopg.OperationalError), self.superuser() as connection:
+                count = len(connection.execute(_TERMINATE, (role,)).fetchall())
+            rest.wait(0 if count else 0.2)
+        return count
 
-    def lock(self, schema: str, table: str, away: Event, seconds: float) -> None:
-        """Hold a table so that nobody reads or writes it; or until the database is stopped."""
+    def lock(self, schema: str, table: str, away: Event, seconds: float) -> bool:
+        """Hold a table so that nobody reads or writes it, or until the database is stopped.
+
+        False where it could not be had.
+        """
         table_name = Identifier(schema, table)
-        with (
-            suppress(psycopg.OperationalError),
-            self.superuser() as connection,
-            connection.transaction(),
-        ):
-            connection.execute("SET lock_timeout = '5s'")
-            connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table_name))
-            away.wait(seconds)
+        deadline, is_held = monotonic() + STRIKE_S, False
+        while not is_held and monotonic() < deadline:
+            with (
+                suppress(psycopg.OperationalError),
+                self.superuser() as connection,
+                connection.transaction(),
+            ):
+                connection.execute("SET lock_timeout = '5s'")
+                connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table_name))
+                is_held = True
+                away.wait(seconds)
+        return is_held
 
     def let_leases_run_out(self) -> None:
         """What was under way in a process that died may be taken up now, not in ten minutes."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from shared.evolution import breaks
 from shared.topology import BY_NAME, TOPICS, Topic
 
 ROOT: Final = Path(__file__).resolve().parent.parent / "schemas"
-_NUMBERS: Final = ("bytes", "fixed", "int", "long")
+_NUMBERS: Final = ("bytes", "int", "long", "float", "double")
 _LOGICAL: Final = frozenset({"logicalType", "precision", "scale"})
 
 
@@ -95,40 +95,53 @@ def plain_schema(avro: Mapping[str, Any]) -> Any:  # noqa: ANN401 - fastavro's p
 
 
 def misreadings(avro: Mapping[str, Any]) -> Iterator[str]:
-    """What readers of ours would take for another number or time than `avro` means, in words.
+    """What readers of ours would take for another number, time or text than `avro` means, in words.
 
-    A scale of 2 for one of 4, milliseconds for microseconds: the bytes are the same, Avro's rules
-    of resolution do not look at it, and a registry may let it pass.
+    A scale of 2 for one of 4, milliseconds for microseconds, the text "12.50" for the bytes of a
+    decimal: Avro's rules of resolution let them pass, and so may a registry. As those rules do, it
+    looks at names without their namespace.
     """
-    name = f"{avro.get('namespace', '')}.{avro['name']}".lstrip(".")
-    known = {f"{s.published['namespace']}.{s.published['name']}": s for s in map(newest, BY_NAME)}
-    if (ours := known.get(name)) is None:
-        return
-    meant, here = (dict(_meanings(expand_schema(dict(s)), "")) for s in (ours.published, avro))
-    for path in meant.keys() & here.keys():
-        if meant[path] != here[path]:
-            yield f"{path} is {_meaning(here[path])}, for its readers {_meaning(meant[path])}"
+    known = {schema.published["name"]: schema for schema in map(newest, BY_NAME)}
+    if ours := known.get(_last_part(avro)):
+        yield from _misread(expand_schema(dict(ours.published)), expand_schema(dict(avro)), "")
 
 
-def _meanings(avro: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:  # noqa: ANN401 - any part of a schema
-    """Logical type and scale of every number, by its path."""
-    if isinstance(avro, list):
-        for branch in avro:
-            yield from _meanings(branch, path)
-    elif not isinstance(avro, dict):
-        yield from _meanings({"type": avro}, path)
-    elif avro["type"] == "record":
-        for field in avro["fields"]:
-            yield from _meanings(field["type"], f"{path}.{field['name']}".lstrip("."))
-    elif avro["type"] == "array":
-        yield from _meanings(avro["items"], path)
-    elif avro["type"] in _NUMBERS:
-        yield path, (avro.get("logicalType"), avro.get("scale", 0))
+def _misread(meant: Any, here: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any parts of a schema
+    """Every pair of branches that Avro resolves; ours have one branch besides null."""
+    for ours, theirs in product(_branches(meant), _branches(here)):
+        if "fields" in ours and "fields" in theirs and _last_part(ours) == _last_part(theirs):
+            types = {field["name"]: field["type"] for field in theirs["fields"]}
+            for field in ours["fields"]:
+                if (name := field["name"]) in types:
+                    yield from _misread(field["type"], types[name], f"{path}.{name}".lstrip("."))
+        elif ours["type"] == theirs["type"] == "array":
+            yield from _misread(ours["items"], theirs["items"], path)
+        elif None not in (pair := (_meaning(theirs), _meaning(ours))) and pair[0] != pair[1]:
+            yield f"{path} is {pair[0]}, for its readers {pair[1]}"
 
 
-def _meaning(logical: tuple[Any, Any]) -> str:
-    name, scale = logical
-    return f"{name} of scale {scale}" if name == "decimal" else name or "a plain number"
+def _branches(avro: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any part of a schema
+    parts = avro if isinstance(avro, list) else [avro]
+    return [part if isinstance(part, dict) else {"type": part} for part in parts]
+
+
+def _last_part(named: Mapping[str, Any]) -> str:
+    return str(named["name"]).rpartition(".")[2]
+
+
+def _meaning(avro: Mapping[str, Any]) -> str | None:
+    """What a value means that is promoted to other types; None for what resolves to its own only.
+
+    Text is UTF-8 under whatever logical type, and so are bytes without one.
+    """
+    kind, logical = avro["type"], avro.get("logicalType")
+    if kind == "string" or (kind == "bytes" and logical is None):
+        return "text"
+    if kind not in _NUMBERS:
+        return None
+    if logical == "decimal":
+        return f"decimal of scale {avro.get('scale', 0)}"
+    return logical or "a plain number"
 
 
 def _name_once(avro: Avro, seen: set[str]) -> Avro:

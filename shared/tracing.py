@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.clock import system_now
 from shared.kafka import ClientLog
 from shared.logging import logger
-from shared.runtime.records import Arrival, headers_from
+from shared.runtime.records import Arrival, header_in, headers_from
 from shared.settings import Settings
 from shared.topology import BY_NAME
 from shared.trace import Context, parsed
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _STOP_S: Final = 2.0
 _VENDOR: Final = "colophon="
+_ID_MAX: Final = 200  # ours are shorter; a stranger's header may hold anything
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,15 @@ class Export:
 
         end_ns = _nanoseconds(system_now())
         for topic, text, created_at in rows:
-            headers = {name: (value or b"").decode() for name, value in headers_from(text)}
-            context = parsed(headers.get("traceparent"))
-            if context is None or topic not in BY_NAME:  # a dead letter's copy is no new event
+            if topic not in BY_NAME:  # a dead letter's copy is no new event
                 continue
-            above = headers.get("tracestate", "").removeprefix(_VENDOR)
+            headers = headers_from(text)
+            context = parsed(header_in(headers, "traceparent"))
+            if context is None:
+                continue
+            above = (header_in(headers, "tracestate") or "").removeprefix(_VENDOR)
             parent = Context(context.trace, above, context.flags) if above else None
-            attributes = _about(topic, "send", headers.get("ce_id"))
+            attributes = _about(topic, "send", header_in(headers, "ce_id"))
             name, kind, start_ns = f"send {topic}", SpanKind.PRODUCER, _nanoseconds(created_at)
             self._end(
                 _Span(name, kind, context.trace, context.span, parent, start_ns, end_ns, attributes)
@@ -156,7 +159,7 @@ export: Export | None = None
 def arm(settings: Settings, service: str) -> None:
     """Export from now on, where the settings name a collector and the packages are installed."""
     global export  # noqa: PLW0603 -- a look at it costs nothing, and nobody arms twice
-    if settings.traces_endpoint is None:
+    if not settings.traces_endpoint:  # empty counts as unset, by OpenTelemetry's specification
         return
     try:
         export = Export(service)
@@ -170,7 +173,7 @@ def _about(topic: str, what: str, message_id: str | None) -> dict[str, str | int
         "messaging.system": "kafka",
         "messaging.operation.type": what,
         "messaging.destination.name": topic,
-        "messaging.message.id": message_id or "",
+        "messaging.message.id": (message_id or "")[:_ID_MAX],
     }
 
 

@@ -38,10 +38,7 @@ class Record(NamedTuple):
 
     def header(self, name: str) -> str | None:
         """The text of the first header `name`, or None."""
-        for known, value in self.headers:
-            if known == name and value is not None:
-                return value.decode("utf-8", "replace")
-        return None
+        return header_in(self.headers, name)
 
 
 class Arrival(NamedTuple):
@@ -148,6 +145,14 @@ def headers_json(headers: Iterable[tuple[str, bytes | None]]) -> str:
 def headers_from(text: str) -> Headers:
     """The headers that `headers_json` wrote."""
     return tuple((n, None if v is None else v.encode("latin-1")) for n, v in json.loads(text))
+
+
+def header_in(headers: Headers, name: str) -> str | None:
+    """The text of the first header `name`, whatever its bytes are; None where there is none."""
+    for known, value in headers:
+        if known == name and value is not None:
+            return value.decode("utf-8", "replace")
+    return None
 
 
 def ce_time(record: Record) -> datetime | None:

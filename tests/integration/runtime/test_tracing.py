@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
+from confluent_kafka import Producer
 
+from shared import kafka
 from shared.local.ports import free_port
 from shared.producer import publish
-from shared.trace import parsed
+from shared.topology import BY_NAME, role_of
+from shared.trace import parsed, traceparent
 from tests.collector import Collector
 from tests.integration.runtime.bench import Echo
 from tests.integration.runtime.echo import DECIDED, REQUESTED, request
@@ -54,6 +58,33 @@ def test_a_record_its_handling_and_what_comes_of_it_are_one_trace(
     assert sent.start_ns <= sent.end_ns
     assert {span.service for span in collector.spans} == {"approver"}
     assert len({span.own for span in collector.spans}) == len(collector.spans) == 4
+
+
+def test_headers_that_hold_anything_end_neither_the_trace_nor_the_publishing(
+    echo: Echo, instances: Instances, collector: Collector
+) -> None:
+    """Given a dead letter whose headers are noise, then its copy goes out, and what comes later.
+
+    A copy has the headers of its record as they came, and is no event: it has no span.
+    """
+    instances.ready("one")
+    headers: dict[str, str | bytes | None] = {
+        "noise": b"\xff\xfe",
+        "traceparent": traceparent(uuid5(NAMESPACE_URL, "a stranger's")),
+        "ce_id": "x" * 9_000,
+    }
+    producer = Producer(kafka.producer(echo.settings, role_of("simulator")))
+    producer.produce(REQUESTED, b"garbage", b"DE01/s1", headers=headers)
+    assert producer.flush(30) == 0
+    until(lambda: echo.published(BY_NAME[REQUESTED].dead_letters("approver")), "its copy")
+    publish(echo.settings, [request("s2", 1)], "test")
+    until(lambda: echo.published(DECIDED), "the decision")
+    until(lambda: len(collector.spans) >= 3, "the spans")
+    assert instances.stop("one") == 0
+    told = sorted(span.name for span in collector.spans)
+    assert told == [f"process {REQUESTED}", f"process {REQUESTED}", f"send {DECIDED}"]
+    ids = {span.attributes["messaging.message.id"] for span in collector.spans}
+    assert "x" * 200 in ids
 
 
 def test_a_collector_that_is_away_costs_nothing_but_its_spans(

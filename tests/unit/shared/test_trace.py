@@ -46,3 +46,11 @@ def test_without_its_packages_there_is_no_export_and_no_failure(
     settings = Settings().model_copy(update={"traces_endpoint": "http://127.0.0.1:4318"})
     tracing.arm(settings, "pricer")
     assert tracing.export is None
+
+
+def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given the variable, but empty, then nothing is exported, as OpenTelemetry has it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    monkeypatch.setattr(tracing, "export", None)
+    tracing.arm(Settings(), "pricer")
+    assert tracing.export is None

@@ -85,12 +85,15 @@ class Records:
     ) -> Iterator[Finding]:
         """A record sent again says the same; what does not is a dead letter of each consumer.
 
-        `contents` are the whole values of `places_that_differ`, `corrected` by place and service
-        those that were applied in place of them. A service of ours never differs.
+        `contents` are the whole values of `places_that_differ` that are still there, `corrected`
+        by place and service those that were applied in place of them. A service of ours never
+        differs; what was compacted away since can be compared no more.
         """
         built = {service.name for service in consumers()}
         for first, again in self.differing:
             other = again.place
+            if not {first, other} <= contents.keys():
+                continue
             if contents[other] in (contents[first], *corrected.get(first, {}).values()):
                 continue
             topic = BY_NAME[first[0]]
@@ -118,7 +121,8 @@ class Records:
         """What was mended has one content, for every service that applied the record."""
         for seen in self.mended:
             said: dict[str, Any] = dict(corrected[seen.place])
-            said |= dict.fromkeys(self._as_it_stands(seen), contents.get(seen.place))
+            if seen.place in contents:
+                said |= dict.fromkeys(self._as_it_stands(seen), contents[seen.place])
             (first, content), *others = said.items()
             for reader, other in others:
                 if other != content:

@@ -41,6 +41,7 @@ def whole_values(
 ) -> Iterator[tuple[tuple[str, int, int], Any]]:
     """All fields of the records at `places` (topic, partition, offset); None where unreadable.
 
+    What has been compacted away since it was read before is left out.
     Read in one pass, from the first of each partition on: a look at each costs 0.2 s.
     """
     decoder = Decoder({}, registry_from(settings))

@@ -52,6 +52,13 @@ def test_services_that_applied_different_values_are_found(other: dict[str, int] 
     assert world.broken().keys() == {RULE}
 
 
+def test_a_mended_record_that_was_compacted_away_is_compared_no_more() -> None:
+    """Given one service that applied the record as it was, which nobody can read any more."""
+    world = sound()
+    mended(world, **{name: {"amount": 10} for name in READERS[:2]})
+    assert world.broken() == {}
+
+
 def test_a_service_that_discarded_the_record_need_not_agree() -> None:
     """Given a value that one service applied and another discarded, then that is no difference."""
     world = sound()

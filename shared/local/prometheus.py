@@ -46,6 +46,10 @@ class Prometheus:
         """Stop it, in bounded time; what it has recorded stays."""
         self._server.stop()
 
+    def end_orphans(self) -> None:
+        """See that nothing of an earlier session runs any more; LocalStackError if it does."""
+        self._server.end_orphans()
+
     def _prepare(self, program: str) -> Launch:
         (port,) = remembered_ports(self._folder / "ports", 1)
         config = self._folder / "prometheus.yml"

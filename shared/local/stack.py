@@ -17,6 +17,7 @@ from shared.local.errors import LocalStackError
 from shared.local.kafka import kafka
 from shared.local.locks import try_lock
 from shared.local.postgres import Postgres
+from shared.local.prometheus import Prometheus
 from shared.local.registry import Registry
 
 MEGABYTE = 1024 * 1024
@@ -70,9 +71,9 @@ class LocalStack:
         """Delete the data directory with everything in it; raises LocalStackError when in use."""
         self._claim()
         try:
-            self._kafka.end_orphans()
-            self._postgres.end_orphans()
-            Registry(self._data_dir).end_orphans()
+            beside = Registry(self._data_dir), Prometheus(self._data_dir, {})
+            for server in (self._kafka, self._postgres, *beside):
+                server.end_orphans()
             shutil.rmtree(self._data_dir)
         finally:
             self.down()

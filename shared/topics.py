@@ -25,7 +25,7 @@ from shared.db import OWNER
 from shared.errors import ConfigurationError
 from shared.rights import Right
 from shared.schemas import Schema, schemas_of
-from shared.settings import Settings, kafka_files
+from shared.settings import PREFIX, Settings, kafka_files
 from shared.topology import TOPICS, dead_letter_topics
 
 _TIMEOUT_S = 30.0
@@ -128,7 +128,8 @@ def set_passwords(settings: Settings) -> int:
     """Give each user in Kafka the password of its file in `secrets_dir`; returns how many.
 
     The owner's own is none of them: with it we have come in. Raises `ConfigurationError` where the
-    broker does not take one.
+    broker does not take one, and where whoever listens on the way could take them: what SCRAM
+    sends to set one is enough to come in with.
     """
     if not settings.kafka_sasl_mechanism.startswith("SCRAM"):
         return 0
@@ -141,6 +142,13 @@ def set_passwords(settings: Settings) -> int:
         if password
     ]
     if changes:
+        if not settings.kafka_security_protocol.endswith("SSL"):
+            msg = (
+                f"passwords in Kafka are not set over a connection that is open to all: with"
+                f" {PREFIX}KAFKA_SECURITY_PROTOCOL={settings.kafka_security_protocol} take the"
+                f" files <role>_kafka out of {PREFIX}SECRETS_DIR, or name SASL_SSL or SSL"
+            )
+            raise ConfigurationError(msg)
         admin = AdminClient(kafka.client(settings, OWNER))
         for user, done in admin.alter_user_scram_credentials(changes).items():
             try:

@@ -4,17 +4,18 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from threading import Thread
 
 import pytest
 import structlog
 
-from shared import cli, kafka
+from shared import cli, kafka, topics
 from shared.codec.registry import HttpRegistry
-from shared.errors import Unreachable
+from shared.errors import ConfigurationError, Unreachable
 from shared.kafka import ClientLog
 from shared.local.ports import listening
-from shared.settings import read_settings, shown
+from shared.settings import Settings, read_settings, shown
 
 DEAD = "postgresql://user:secret@127.0.0.1:2/books"
 DATABASE, KAFKA = "COLOPHON_DATABASE_URL", "COLOPHON_KAFKA_BOOTSTRAP_SERVERS"
@@ -117,6 +118,21 @@ def test_no_password_is_shown() -> None:
         assert "ab" not in shown(url).replace("a:b", "ab")
     assert shown("postgresql://h:5432/db") == "postgresql://h:5432/db"
     assert shown("postgresql://u@h:5432/db") == "postgresql://u@h:5432/db"
+
+
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT"])
+def test_no_password_is_set_in_the_clear(protocol: str, tmp_path: Path) -> None:
+    """If it failed: whoever listens between us and the broker could come in as any service."""
+    (tmp_path / "colophon_pricer_kafka").write_text("secret", "ascii")
+    settings = Settings.model_validate(
+        {
+            "secrets_dir": tmp_path,
+            "kafka_security_protocol": protocol,
+            "kafka_bootstrap_servers": "127.0.0.1:2",
+        }
+    )
+    with pytest.raises(ConfigurationError, match=f"SECURITY_PROTOCOL={protocol} take the files"):
+        topics.set_passwords(settings)
 
 
 def test_a_registry_that_is_none_is_unreachable() -> None:

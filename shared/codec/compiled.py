@@ -4,8 +4,8 @@ It serves what travels by far most often: sound, canonical bodies of the newest 
 else comes raises, and the caller takes the way through fastavro and pydantic, which says what is
 wrong. Canonical means that this module would write the same bytes, so their hash names the content.
 
-Every leaf is converted and checked by pydantic the first time its bytes are seen and remembered
-after: codes, units, prices and quantities recur all day.
+A leaf is converted and checked by pydantic the first time its bytes are seen and remembered after:
+codes, units and names recur all day. A decimal's limits are its own to check.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 
 from shared.codec.wire import Leaf, Many, Maybe, Part, Wire, wire_of
+from shared.events.base import Decimals
 
 Read = Callable[[bytes, int, list[Decimal]], tuple[Any, int]]
 """(body, start, amounts to append to) -> (model, end)."""
@@ -81,7 +82,9 @@ def reader_of(model: type[BaseModel]) -> Read:
     code.line("put_extra(m, None)")
     code.line("put_private(m, None)")
     code.line("return m, i")
-    compiled: Read = code.function(new=model.__new__, size=_size, varint=_varint, **_PUT)
+    compiled: Read = code.function(
+        new=model.__new__, number=int.from_bytes, size=_size, varint=_varint, **_PUT
+    )
     size = _least_size(model)
     return compiled if size is None else _remembering(compiled, size)
 
@@ -183,6 +186,8 @@ def _emit_read(code: _Code, wire: Wire, target: str) -> None:
 
 def _emit_leaf(code: _Code, leaf: Leaf, target: str) -> None:
     match leaf.kind:
+        case "bytes" if leaf.decimals:
+            _emit_decimal(code, leaf.decimals, target)
         case "string" | "bytes":
             _emit_size(code)
             code.line("j = i + n")
@@ -198,6 +203,17 @@ def _emit_leaf(code: _Code, leaf: Leaf, target: str) -> None:
             code.line("i += 1")
     if leaf.amounts:
         code.line(f"amounts.append({target})")
+
+
+def _emit_decimal(code: _Code, decimals: Decimals, target: str) -> None:
+    """Not remembered: what was measured hardly recurs, and this takes no longer than to look."""
+    limit = 10**decimals.precision
+    _emit_size(code)
+    code.line("j = i + n")
+    code.line('q = number(b[i:j], "big", signed=True)')
+    code.line(f"if n != q.bit_length() + 8 >> 3 or not {-limit} < q < {limit}: raise Doubt")
+    code.line(f"{target} = q * {code.bind(decimals.unit)}")
+    code.line("i = j")
 
 
 def _emit_size(code: _Code) -> None:
@@ -224,11 +240,9 @@ def _emit_items(code: _Code, item: Wire, target: str) -> None:
 @cache
 def _reading(leaf: Leaf) -> _Known:
     """Raw content (bytes, or the number of a varint) to the checked value."""
-    if leaf.exact:
-        exact = leaf.exact
-        if leaf.kind == "bytes":
-            return _Known(exact)
-        return _Known(lambda raw: exact((raw >> 1) ^ -(raw & 1)))
+    if leaf.is_exact and leaf.decode:
+        convert = leaf.decode
+        return _Known(lambda raw: convert((raw >> 1) ^ -(raw & 1)))
     check = TypeAdapter(leaf.hint).validator.validate_python
     decode, content = leaf.decode or _itself, _content(leaf)
 
@@ -304,7 +318,7 @@ def _writing(leaf: Leaf) -> _Known:
     content = _content(leaf)
     match leaf.kind:
         case "string" | "bytes":
-            known = _Known if leaf.exact else _KnownText
+            known = _Known if leaf.decimals else _KnownText
             return known(lambda value: _sized(content(value)))
         case "long" | "int":
             return _Known(lambda value: _varint_of(content(value)))

@@ -46,13 +46,14 @@ class _Wire:
 class Leaf(_Wire):
     """A value without parts. `kind` is its Avro type, `hint` the annotation with its limits.
 
-    `exact` is a faster `decode`, which gives nothing but what the hint admits, from nothing but
-    what `encode` would write, and raises `ValueError` or `Invalid` for the rest.
+    `is_exact`: what `decode` gives needs no check, and `encode` gives it back. `decimals` are those
+    of a decimal.
     """
 
     kind: str
     hint: Any
-    exact: Convert | None = None
+    is_exact: bool = False
+    decimals: Decimals | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,7 +136,7 @@ def _default(value: object, avro: Avro) -> object:
         hints = get_type_hints(type(value), include_extras=True)
         return {n: _default(getattr(value, n), _wire(hints[n]).avro) for n in hints}
     if isinstance(value, Decimal) and isinstance(avro, dict):
-        return _to_bytes(value, int(avro["scale"])).decode("latin-1")
+        return _to_bytes(value, Decimal(10) ** int(avro["scale"])).decode("latin-1")
     if isinstance(value, tuple):
         if value:
             msg = "a default list must be empty"
@@ -166,7 +167,7 @@ def _limited(hint: Any) -> Wire:  # noqa: ANN401 - any annotation
     if scale:
         return _decimal(scale, hint)
     leaf = _PRIMITIVES[inner]
-    return replace(leaf, hint=hint, exact=leaf.exact if hint == Time else None)
+    return replace(leaf, hint=hint, is_exact=leaf.is_exact and hint == Time)
 
 
 def _decimal(kind: Decimals, hint: Any) -> Wire:  # noqa: ANN401 - any annotation
@@ -176,34 +177,26 @@ def _decimal(kind: Decimals, hint: Any) -> Wire:  # noqa: ANN401 - any annotatio
         "precision": kind.precision,
         "scale": kind.scale,
     }
-    scale = kind.scale
+    one, unit = kind.one, kind.unit
 
     def decode(raw: bytes) -> Decimal:
         if len(raw) > _DECIMAL_BYTES_MAX:
             raise Invalid("decimal-too-large", "a decimal has too many digits", bytes=len(raw))
-        return Decimal(int.from_bytes(raw, "big", signed=True)).scaleb(-scale)
-
-    limit = 10**kind.precision
-
-    def exact(raw: bytes) -> Decimal:
-        number = int.from_bytes(raw, "big", signed=True)
-        if len(raw) != (number.bit_length() + 8) // 8 or not -limit < number < limit:
-            raise ValueError(raw)
-        return Decimal(number).scaleb(-scale)
+        return int.from_bytes(raw, "big", signed=True) * unit
 
     return Leaf(
         avro,
-        lambda value: _to_bytes(value, scale),
+        lambda value: _to_bytes(value, one),
         decode,
         _itself if kind is AMOUNT else None,
         kind="bytes",
         hint=hint,
-        exact=exact,
+        decimals=kind,
     )
 
 
-def _to_bytes(value: Decimal, scale: int) -> bytes:
-    scaled = value.scaleb(scale)
+def _to_bytes(value: Decimal, one: Decimal) -> bytes:
+    scaled = value * one
     if scaled != scaled.to_integral_value():
         raise Invalid("decimal-not-exact", "more decimals than the field has", value=value)
     number = int(scaled)
@@ -284,6 +277,6 @@ _PRIMITIVES: dict[Any, Leaf] = {
     int: Leaf("long", kind="long", hint=int),
     bool: Leaf("boolean", kind="boolean", hint=bool),
     bytes: Leaf("bytes", kind="bytes", hint=bytes),
-    datetime: Leaf(_TIME, _micros, _instant, kind="long", hint=datetime, exact=_instant),
-    date: Leaf(_DATE, _days, _day, kind="int", hint=date, exact=_day),
+    datetime: Leaf(_TIME, _micros, _instant, kind="long", hint=datetime, is_exact=True),
+    date: Leaf(_DATE, _days, _day, kind="int", hint=date, is_exact=True),
 }

@@ -49,6 +49,10 @@ class Decimals:
     def __init__(self, precision: int, scale: int) -> None:
         self.precision = precision
         self.scale = scale
+        self.one = Decimal(10) ** scale
+        """What an amount is multiplied by to become its scaled integer."""
+        self.unit = Decimal(1).scaleb(-scale)
+        """The smallest amount: what the scaled integer is multiplied by."""
         self._sound: set[Decimal] = set()
 
     def checked(self, value: Decimal) -> Decimal:
@@ -57,13 +61,13 @@ class Decimals:
         What has fitted before is remembered.
         """
         if value not in self._sound:
-            scaled = value.scaleb(self.scale)
-            if scaled != scaled.to_integral_value():
-                msg = f"has more than {self.scale} decimals"
-                raise ValueError(msg)
             if value and value.adjusted() >= self.precision - self.scale:
                 msg = f"has more than {self.precision - self.scale} digits before the point"
                 raise OutOfBounds(msg)
+            scaled = value * self.one
+            if scaled != scaled.to_integral_value():
+                msg = f"has more than {self.scale} decimals"
+                raise ValueError(msg)
             if len(self._sound) >= _SOUND_MAX:
                 self._sound.clear()
             self._sound.add(value)

@@ -48,7 +48,10 @@ generate: install  ## write the generated parts: README tables, diagrams, dashbo
 bench: install $(PEERS:%=$(VENV)/peers/%/.installed)  ## how fast it is on this machine, beside its peers
 	$(BIN)/python -m tests.benchmarks --size=$(BENCH) $(ARGS)
 
-chaos: install  ## the whole pipeline under random faults: SEED=1 MINUTES=5
+LONG_TESTS := tests/integration/runtime/test_outages.py tests/integration/runtime/test_waiting.py
+
+chaos: install  ## the whole pipeline under random faults: SEED=1 MINUTES=5; LONG=1 for long outages
+	$(if $(LONG),COLOPHON_TEST_LENGTH=full $(PYTEST) $(LONG_TESTS))
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) $(ARGS)
 
 # Their pins differ from ours, so each has an environment of its own.

@@ -1,4 +1,4 @@
-"""How long the long tests of this folder take: scaled, or in full with COLOPHON_TEST_LENGTH=full."""
+"""How long the long tests of this folder take: in full with COLOPHON_TEST_LENGTH=full."""
 
 import os
 from typing import Final

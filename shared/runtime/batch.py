@@ -6,6 +6,7 @@ A handler's bug and a database's refusal are traced to their record.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import InvalidOperation
+from typing import Final
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -30,6 +31,9 @@ from shared.runtime.service import Fact, ServiceSpec
 from shared.runtime.watch import HandlerTimeout, Watch
 from shared.settings import Settings
 from shared.store import Store
+
+_NO_FIGURE: Final = ("ConversionSyntax", "DivisionUndefined")
+"""What `InvalidOperation` names where nothing has grown: Decimal("abc"), or nothing by nothing."""
 
 
 class HandlerFailed(ColophonError):
@@ -283,7 +287,9 @@ def _out_of_bounds(error: Exception) -> str | None:
         found = [one.get("ctx", {}).get("error") for one in error.errors()]
         is_too_large = all(isinstance(one, OutOfBounds) for one in found)
         return ": ".join(next(faults_of(error))) if is_too_large else None
-    return headline(error) if isinstance(error, OverflowError | InvalidOperation) else None
+    is_bug = isinstance(error, InvalidOperation) and any(kind in str(error) for kind in _NO_FIGURE)
+    has_grown = isinstance(error, OverflowError | InvalidOperation) and not is_bug
+    return headline(error) if has_grown else None
 
 
 def _refused(arrival: Arrival, error: Exception) -> Outcome:

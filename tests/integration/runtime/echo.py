@@ -105,6 +105,12 @@ def _misbehave(reason: Reason, store: EchoStore) -> None:
         EstimateComponent(component=Component.INK, net=Decimal(10) ** 20)
     if reason.code == "age":
         AT.replace(year=9999) + timedelta(days=366)
+    if reason.code == "round":
+        (Decimal(10) ** 99).quantize(Decimal("0.01"))
+    if reason.code == "divide":
+        Decimal(0) / Decimal(0)
+    if reason.code == "convert":
+        Decimal("no figure")
     while reason.code == "hang":
         time.monotonic()
 

@@ -130,6 +130,17 @@ def test_poison_of_every_kind_in_one_batch(echo: Echo) -> None:
     }
 
 
+def test_arithmetic_that_fails_is_a_bug_unless_a_figure_grew(echo: Echo) -> None:
+    """Given what the decimal module gives one name, then only a figure's growth is the record's."""
+    echo.publish(*(request(word, 1, word) for word in ("round", "divide", "convert")))
+    echo.until(lambda: len(echo.held()) == 3)
+    assert {letter.key: letter.code for letter in echo.letters(Filter())} == {
+        "DE01/round": "figure-out-of-bounds",
+        "DE01/divide": "handler-bug",
+        "DE01/convert": "handler-bug",
+    }
+
+
 # ---------------------------------------------------------------- too slow
 
 

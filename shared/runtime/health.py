@@ -2,7 +2,8 @@
 
 Liveness is the age of the loop's heartbeat, and a stricter age of it is part of readiness, with
 assignment, broker, database, breaker, relay and workers. A dead broker makes a service unready,
-never dead.
+never dead; nor does a relay or worker that fails: each of its turns starts anew, as a new process
+would.
 """
 
 import json

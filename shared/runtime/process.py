@@ -22,6 +22,7 @@ from shared.runtime import faults
 from shared.runtime.desk import RuntimeDesk, WorkerThread
 from shared.runtime.health import HealthServer
 from shared.runtime.loop import ConsumerLoop
+from shared.runtime.patience import PatientThread
 from shared.runtime.relay import Relay
 from shared.runtime.service import ServiceSpec
 from shared.settings import Settings, read_settings
@@ -154,7 +155,7 @@ class ServiceProcess:
             self._loop.is_stopping = True
 
     def _stop(self) -> None:
-        threads: list[WorkerThread | Relay] = [*self._workers, self._relay]
+        threads: list[PatientThread] = [*self._workers, self._relay]
         for thread in threads:
             thread.stop()
         until = monotonic() + _THREADS_END_S
@@ -189,9 +190,13 @@ class ServiceProcess:
             "authorized": loop.assignment.is_authorized and not self._relay.is_refused,
             "database": loop.database_ok,
             "breaker": loop.breaker.state == 0,
-            "relay": self._relay.is_alive(),
-            "workers": all(worker.is_alive() and not worker.failure for worker in self._workers),
+            "relay": _works(self._relay),
+            "workers": all(map(_works, self._workers)),
         }
+
+
+def _works(thread: PatientThread) -> bool:
+    return thread.is_alive() and thread.failure is None
 
 
 def _turned_within(loop: ConsumerLoop, seconds: float) -> bool:

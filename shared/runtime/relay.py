@@ -7,7 +7,6 @@ that the broker refuses for its size is set apart with its key; other keys go on
 again now and then: the topic's limit may have been raised.
 """
 
-import threading
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -20,15 +19,14 @@ from shared import kafka, tracing
 from shared.clock import monotonic, system_now
 from shared.db import CONNECT, RELAY_IDLE_SESSION_MS
 from shared.errors import headline
-from shared.logging import logger
 from shared.metrics import (
     OUTBOX_PUBLISH_LATENCY,
     OUTBOX_RELAY_FENCED,
     OUTBOX_RELAY_IS_LEADER,
 )
-from shared.retry import Backoff
 from shared.runtime import faults
 from shared.runtime.faults import Point
+from shared.runtime.patience import PatientThread
 from shared.runtime.records import headers_from
 from shared.settings import Settings
 from shared.topology import SERVICE
@@ -70,42 +68,43 @@ class _Refused(Exception):
         self.cause = cause
 
 
-class Relay(threading.Thread):
-    """Publishes the outbox of one service while this instance leads."""
+class Relay(PatientThread):
+    """Publishes the outbox of one service while this instance leads.
+
+    Told to stop, it publishes what is there before it ends.
+    """
 
     def __init__(self, settings: Settings, service: str) -> None:
-        super().__init__(name=f"relay-{service}", daemon=True)
+        super().__init__(service, "relay")
         self._settings = settings
-        self._service = service
-        self._stop_asked = threading.Event()
-        self._log = logger(part="relay")
         self._limit = ROWS_MAX
         self._held: list[tuple[str, bytes | None]] = []
         self._tried_at = 0.0
-        self.is_leader = self.is_refused = False
-        self.heartbeat_at = monotonic()
+        self.is_leader = False
 
-    def stop(self) -> None:
-        """Publish what is there, then end."""
-        self._stop_asked.set()
+    @property
+    def is_refused(self) -> bool:
+        """Whether Kafka does not let us publish."""
+        return _is_one_of(self.failure, kafka.UNAUTHORIZED)
 
-    def run(self) -> None:
-        """Lead or stand by until stopped; whatever breaks is set up anew after a rest."""
-        backoff = Backoff()
-        while not self._stop_asked.is_set():
-            try:
-                self._session(backoff)
-            except (psycopg.Error, KafkaException) as error:
-                self._log.warning("relay rests", error=headline(error))
-                self.is_refused = _is_one_of(error, kafka.UNAUTHORIZED)
-                if self.is_refused:
-                    self._log.error("not authorized", error=headline(error), advice=kafka.GRANT)
-                if _is_one_of(error, kafka.FENCED):
-                    OUTBOX_RELAY_FENCED.labels(self._service).inc()
-                self._lead(leads=False)
-                self._stop_asked.wait(backoff.next_s())
+    def _turn(self) -> None:
+        """Lead or stand by until stopped; connection and producer are made anew in each turn."""
+        try:
+            self._session()
+        finally:
+            self._lead(leads=False)
 
-    def _session(self, backoff: Backoff) -> None:
+    def _reason(self, error: Exception) -> str | None:
+        return "kafka" if isinstance(error, KafkaException) else super()._reason(error)
+
+    def _note(self, error: Exception, reason: str | None) -> None:
+        super()._note(error, reason)
+        if self.is_refused:
+            self._log.error("not authorized", error=headline(error), advice=kafka.GRANT)
+        if _is_one_of(error, kafka.FENCED):
+            OUTBOX_RELAY_FENCED.labels(self._service).inc()
+
+    def _session(self) -> None:
         url = make_url(self._settings.role_url(SERVICE[self._service].role))
         with psycopg.connect(
             url.render_as_string(hide_password=False),
@@ -122,25 +121,21 @@ class Relay(threading.Thread):
             connection.execute(f"LISTEN outbox_{self._service}")
             self._try_again(connection, producer)
             self._lead(leads=True)
-            self.is_refused = False
             is_last = False  # what was committed before the stop is seen by a look after it
             while self._publish(connection, producer) or not is_last:
                 is_last = self._stop_asked.is_set()
-                backoff.reset()
-            self._lead(leads=False)
+                self._works()
 
     def _stand_by(self, connection: "psycopg.Connection[Any]") -> None:
         while not self._stop_asked.is_set():
-            self.heartbeat_at = monotonic()
             row = connection.execute(_LEAD).fetchone()
             if row is not None and row[0]:
                 return
-            self.is_refused = False  # another leads
+            self.failure = None  # another leads
             self._stop_asked.wait(_REST_S)
 
     def _publish(self, connection: "psycopg.Connection[Any]", producer: Producer) -> bool:
         """Publish one portion; False after a rest in which nothing came."""
-        self.heartbeat_at = monotonic()
         if self._held and monotonic() - self._tried_at > _TRY_AGAIN_S:
             self._try_again(connection, producer)
         topics, keys = [topic for topic, _ in self._held], [key for _, key in self._held]
@@ -261,7 +256,7 @@ def _abort(producer: Producer, cause: KafkaException) -> None:
         raise
 
 
-def _is_one_of(error: Exception, codes: Container[int]) -> bool:
+def _is_one_of(error: Exception | None, codes: Container[int]) -> bool:
     """Whether Kafka's code for `error` is one of these."""
     cause = error.args[0] if isinstance(error, KafkaException) else None
     return isinstance(cause, KafkaError) and cause.code() in codes

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared import metrics
 from shared.clock import monotonic
+from shared.runtime import relay
 from shared.runtime.loop import ConsumerLoop
 from shared.runtime.process import ServiceProcess
 from tests.integration.runtime.bench import Echo
@@ -150,6 +151,20 @@ def test_what_makes_a_process_unready_and_what_dead(
     assert status == 503
     assert not checks[check]
     assert all(checks[other] for other in ("broker", "workers"))
+
+
+def test_a_relay_that_fails_makes_a_process_unready_until_it_works(
+    echo: Echo, process: ServiceProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a relay that cannot do its work, then readiness says so; the process is not dead."""
+    process._loop = echo.joined().loop
+    process._relay.start()
+    until(lambda: get(process, "/readyz") == (200, dict.fromkeys(process._checks(), True)), "ready")
+    with monkeypatch.context() as patched:
+        patched.setattr(relay, "_LEAD", "SELECT no_such_function()")
+        until(lambda: not get(process, "/readyz")[1]["relay"], "the failure")
+        assert get(process, "/livez")[0] == 200
+    until(lambda: get(process, "/readyz")[0] == 200, "the relay at work again")
 
 
 def test_a_process_waits_for_servers_that_are_away_at_its_start(

@@ -6,14 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Event as Signal
 from threading import Thread, current_thread
+from types import ModuleType
 from typing import ClassVar
 
 import pytest
 from confluent_kafka import Producer
 from sqlalchemy import Engine, text
+from structlog.testing import capture_logs
 
-from shared import db, outbox
+from shared import db, kafka, outbox
 from shared.codec.codec import Codec
+from shared.errors import ConfigurationError
 from shared.events.base import Event
 from shared.events.billing import ReviewDecided
 from shared.outbox import Outgoing
@@ -272,3 +275,40 @@ def test_a_stopped_relay_has_published_what_was_there(
     one.join(30)
     assert echo.count("outbox") == 0
     until(lambda: told(echo) == {"a": list(range(1, 51))}, "all published")
+
+
+# ---------------------------------------------------------------- whatever breaks
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "error"),
+    [
+        (kafka, "relay_producer", ConfigurationError("the key is not the certificate's")),
+        (relay, "_send", ZeroDivisionError("a bug")),
+    ],
+)
+def test_whatever_breaks_is_said_and_tried_again(
+    echo: Echo,
+    start_relay: Callable[[], Relay],
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    name: str,
+    error: Exception,
+) -> None:
+    """Given an error that nobody foresaw, then the relay lets go, and publishes once it is mended.
+
+    If it failed: the thread would end, and a service that looks well would publish nothing.
+    """
+
+    def broken(*_: object) -> None:
+        raise error
+
+    write(echo, decided("a", 1))
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(module, name, broken)
+        one = start_relay()
+        until(lambda: one.failure is error and not one.is_leader, "the failure")
+        until(lambda: [said for said in logs if said.get("exc_info") is error], "the stack")
+    drained(echo)
+    until(lambda: one.is_leader and one.failure is None, "the lead")
+    assert told(echo) == {"a": [1]}

@@ -1,5 +1,6 @@
 """One service as a process: its parts put together, started, watched and stopped in order."""
 
+import gc
 import os
 import select
 import signal
@@ -32,6 +33,7 @@ _HEARTBEAT_MAX_S = 60.0
 _TURN_MAX_S = 5.0  # longer than any batch should take: a server hangs that does not refuse
 _THREADS_END_S = 8.0
 _STOP_S = 9.0
+_COLLECT_AFTER = 50_000  # new objects that outlive the old: more than a usual batch has
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -75,6 +77,7 @@ class ServiceProcess:
             checks = (self._check_schema, self._learn_schemas, self._check_service)
             if all(self._patiently(check) for check in checks):
                 self._start()
+                _collect_seldom()
                 logger().info("started", port=self.health.port)
                 self._consume()
         finally:
@@ -230,6 +233,12 @@ def _warn(facility: str, text: str, left_out: int) -> None:
     if facility == "FAIL":
         told["advice"] = kafka.advice(text)
     logger().warning("kafka client", **told)
+
+
+def _collect_seldom() -> None:
+    """Look for cycles less often: a batch is many objects without one, which are soon gone."""
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 50)
 
 
 def _stop_with_parent() -> None:

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ClusterMetadata, TopicMetadata
 
 from shared.clock import monotonic
@@ -127,14 +127,26 @@ def metadata(settings: Settings, client: AdminClient | Consumer | Producer) -> C
 
 
 def present(
-    settings: Settings, client: AdminClient | Consumer | Producer, names: Collection[str]
+    settings: Settings, admin: AdminClient, names: Collection[str]
 ) -> dict[str, TopicMetadata]:
-    """Those of the topics `names` that exist; `Unreachable` where one may not be looked at."""
-    found = metadata(settings, client).topics
-    for name in (name for name in names if name not in found):
-        error = client.list_topics(name, timeout=ANSWER_S).topics[name].error
-        if error is not None and error.code() in UNAUTHORIZED:
-            raise Unreachable("kafka", f"{name} may not be looked at ({error.str()}); {GRANT}")
+    """Those of the topics `names` that exist; `Unreachable` where one may not be looked at.
+
+    What is missing is asked for by description, because metadata by name may make the topic.
+    """
+    found = metadata(settings, admin).topics
+    if missing := [name for name in names if name not in found]:
+        answers = admin.describe_topics(TopicCollection(missing), request_timeout=ANSWER_S)
+        for name, answer in answers.items():
+            try:
+                answer.result()
+            except KafkaException as error:
+                code, said = error.args[0].code(), error.args[0].str()
+                if code in UNAUTHORIZED:
+                    msg = f"{name} may not be looked at ({said}); {GRANT}"
+                    raise Unreachable("kafka", msg) from error
+                if code != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    msg = f"the broker does not say whether {name} exists ({said})"
+                    raise Unreachable("kafka", msg) from error
     return {name: found[name] for name in names if name in found}
 
 

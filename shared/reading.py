@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from shared import kafka
 from shared.errors import Transient
@@ -27,9 +28,9 @@ def reader(settings: Settings, role: str) -> Iterator[Consumer]:
         consumer.close()
 
 
-def partitions(settings: Settings, consumer: Consumer, topics: Collection[str]) -> list[Place]:
+def partitions(settings: Settings, role: str, topics: Collection[str]) -> list[Place]:
     """The partitions of `topics`; a topic that does not exist has none. Raises `Unreachable`."""
-    present = kafka.present(settings, consumer, topics)
+    present = kafka.present(settings, AdminClient(kafka.client(settings, role)), topics)
     return [(name, n) for name, topic in present.items() for n in topic.partitions]
 
 

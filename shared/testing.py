@@ -161,6 +161,6 @@ def service_harness(
 def read_topic(settings: Settings, topic: str) -> list[Message]:
     """Every committed record that `topic` holds now, partition by partition, each in order."""
     with reading.reader(settings, AUDITOR) as consumer:
-        starts = dict.fromkeys(reading.partitions(settings, consumer, [topic]), OFFSET_BEGINNING)
+        starts = dict.fromkeys(reading.partitions(settings, AUDITOR, [topic]), OFFSET_BEGINNING)
         found = list(reading.read_on(consumer, starts))
     return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))

@@ -34,8 +34,9 @@ def read_published(settings: Settings, read_up_to: Mapping[reading.Place, int]) 
     codec = Codec(registry_from(settings))
     last: dict[tuple[str, str, int], Series] = {}
     ends: dict[reading.Place, int] = {}
-    with reading.reader(settings, SERVICE[SERVICE_NAME].role) as consumer:
-        places = reading.partitions(settings, consumer, NUMBERED)
+    role = SERVICE[SERVICE_NAME].role
+    with reading.reader(settings, role) as consumer:
+        places = reading.partitions(settings, role, NUMBERED)
         starts = {place: read_up_to.get(place, OFFSET_BEGINNING) for place in places}
         for message in reading.read_on(consumer, starts):
             ends[reading.place_of(message)] = (message.offset() or 0) + 1

@@ -172,7 +172,7 @@ def messages(pipeline: Pipeline, topics: Sequence[str]) -> Iterator[Message]:
     """Every committed record of `topics`."""
     settings = pipeline.system.settings
     with reading.reader(settings, AUDITOR) as consumer:
-        starts = dict.fromkeys(reading.partitions(settings, consumer, topics), OFFSET_BEGINNING)
+        starts = dict.fromkeys(reading.partitions(settings, AUDITOR, topics), OFFSET_BEGINNING)
         yield from reading.read_on(consumer, starts)
 
 

@@ -31,7 +31,7 @@ def read_topics(
     """
     decoder = Decoder(wanted, registry_from(settings))
     with reading.reader(settings, AUDITOR) as consumer:
-        starts = dict.fromkeys(reading.partitions(settings, consumer, wanted), OFFSET_BEGINNING)
+        starts = dict.fromkeys(reading.partitions(settings, AUDITOR, wanted), OFFSET_BEGINNING)
         for message in reading.read_on(consumer, starts):
             yield seen(decoder, message, corrected)
 

@@ -7,9 +7,11 @@ from shared.local.kafka import kafka
 from shared.local.ports import LOOPBACK, remembered_ports
 from tests.integration.transport.certificates import Authority
 
-# The plain listener is the broker's own and, for the tests, the superuser's way in.
+# The plain listener is the broker's own and, for the tests, the superuser's way in. Topics are made
+# for whoever asks and may, as brokers do unless told otherwise.
 SECURED = """\
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL
+auto.create.topics.enable=true
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 sasl.enabled.mechanisms=SCRAM-SHA-512

@@ -174,17 +174,31 @@ def test_the_operator_reads_the_record_that_a_dead_letter_differs_from(
     publish(by_password, [job()], "simulator")
     with reading.reader(by_password, OPERATOR) as consumer:
         topic = BY_EVENT[JobCompleted].name
-        places = reading.partitions(by_password, consumer, [topic])
+        places = reading.partitions(by_password, OPERATOR, [topic])
         assert list(reading.read_on(consumer, dict.fromkeys(places, OFFSET_BEGINNING)))
 
 
-def test_what_may_not_be_seen_is_not_taken_for_absent(by_password: Settings) -> None:
+def test_what_may_not_be_seen_is_not_taken_for_absent(deployed: Settings) -> None:
     """If it failed: the invoicer, without its right, would find that no number was ever given."""
-    admin = AdminClient(kafka.client(by_password, role_of("pricer")))
+    admin = AdminClient(kafka.client(deployed, role_of("pricer")))
     with pytest.raises(Unreachable, match=rf"{ISSUED} may not be .*topics apply"):
-        kafka.present(by_password, admin, [ISSUED])
-    owner = AdminClient(kafka.client(by_password, OWNER))
-    assert kafka.present(by_password, owner, ["no-such-topic"]) == {}
+        kafka.present(deployed, admin, [ISSUED])
+    owner = AdminClient(kafka.client(deployed, OWNER))
+    assert kafka.present(deployed, owner, ["no-such-topic"]) == {}
+
+
+def test_to_look_for_a_topic_does_not_make_it(
+    by_password: Settings, superuser: AdminClient
+) -> None:
+    """If it failed: `status` would make topics with the broker's defaults, which no map knows."""
+    assert kafka.present(by_password, superuser, ["looked-for"]) == {}
+    until(lambda: made(superuser, "asked-for"), "the broker to make what others ask for")
+    assert "looked-for" not in superuser.list_topics(timeout=10).topics
+
+
+def made(superuser: AdminClient, name: str) -> bool:
+    """Whether the topic is there; asks for it by name, as clients do that have it made."""
+    return superuser.list_topics(name, timeout=10).topics[name].error is None
 
 
 def test_only_the_owner_grants(by_password: Settings) -> None:

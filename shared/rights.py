@@ -43,17 +43,22 @@ _ANY_HOST: Final = "*"
 class Right:
     """`role` may read, write or describe a topic, group or transactional id of this name.
 
-    Whoever may read or write may describe. A name that ends in * stands for all that begin so.
+    Whoever may read or write may describe. A name that ends in * stands for all that begin so. The
+    map knows no right of one `host` and denies nothing; a broker may.
     """
 
     role: str
     operation: str
     kind: str
     name: str
+    host: str = _ANY_HOST
+    permission: str = "allow"
 
     def __str__(self) -> str:
         """As a sentence."""
-        return f"{self.role} may {self.operation} {self.kind} {self.name}"
+        may = "may" if self.permission == "allow" else "may not"
+        where = "" if self.host == _ANY_HOST else f" from {self.host}"
+        return f"{self.role} {may} {self.operation} {self.kind} {self.name}{where}"
 
 
 def due() -> set[Right]:
@@ -99,7 +104,7 @@ def _reader(role: str) -> Right:
 
 
 def granted(admin: AdminClient) -> set[Right] | None:
-    """What the broker lets our roles do; None where it has no authorizer and lets all do all.
+    """What the broker allows our roles and denies them; None where it lets all do all.
 
     Raises `ConfigurationError` where we may not ask.
     """
@@ -111,7 +116,7 @@ def granted(admin: AdminClient) -> set[Right] | None:
         names,
         names,
         AclOperation.ANY,
-        AclPermissionType.ALLOW,
+        AclPermissionType.ANY,
     )
     try:
         if not _has_authorizer(admin):
@@ -181,6 +186,8 @@ def _right(found: AclBinding) -> Right:
         _word(cast("Enum", found.operation)),
         _word(cast("Enum", found.restype)),
         found.name + "*" * is_prefix,
+        found.host,
+        _word(cast("Enum", found.permission_type)),
     )
 
 
@@ -194,7 +201,7 @@ def _binding(right: Right) -> AclBinding:
         right.name,
         ResourcePatternType.LITERAL,
         _USER + right.role,
-        _ANY_HOST,
+        right.host,
         AclOperation[right.operation.upper()],
-        AclPermissionType.ALLOW,
+        AclPermissionType[right.permission.upper()],
     )

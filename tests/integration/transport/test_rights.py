@@ -1,6 +1,7 @@
 """What a broker with an authorizer lets each role do: what the map says, and nothing else."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import (
@@ -88,6 +89,33 @@ def test_a_right_that_the_map_does_not_know_is_said_and_stays(
     ).values():
         assert removed.result()
     until(lambda: topics.plan(deployed).is_met, "the right removed")
+
+
+def test_a_right_of_one_host_is_not_granted(deployed: Settings, superuser: AdminClient) -> None:
+    """If it failed: `plan` would find all well while the service, elsewhere, is let do nothing."""
+    right = Right(role_of("pricer"), "read", "group", "pricer")
+    elsewhere = replace(right, host="192.0.2.1")
+    until(lambda: topics.plan(deployed).is_met, "Kafka as the map says")
+    withdraw(superuser, right)
+    rights.grant(superuser, [elsewhere])
+    said = "colophon_pricer may read group pricer from 192.0.2.1: the map does not say so"
+    until(lambda: topics.plan(deployed).drift == (said,), said)
+    assert topics.plan(deployed).rights == (right,)
+    topics.apply(deployed, topics.plan(deployed))
+    withdraw(superuser, elsewhere)
+    until(lambda: topics.plan(deployed).is_met, "the right granted, the other removed")
+
+
+def test_what_is_denied_is_said(deployed: Settings, superuser: AdminClient) -> None:
+    """If it failed: `plan` would find all well, because what is denied is also allowed."""
+    denied = Right(role_of("pricer"), "read", "group", "pricer", permission="deny")
+    until(lambda: topics.plan(deployed).is_met, "Kafka as the map says")
+    rights.grant(superuser, [denied])
+    said = "colophon_pricer may not read group pricer: the map does not say so"
+    until(lambda: topics.plan(deployed).drift == (said,), said)
+    assert topics.plan(deployed).rights == ()
+    withdraw(superuser, denied)
+    until(lambda: topics.plan(deployed).is_met, "it removed")
 
 
 def test_no_service_reads_what_it_does_not_consume(by_certificate: Settings) -> None:

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 import structlog
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from shared import cli, kafka, topics
 from shared.codec.registry import HttpRegistry
@@ -118,6 +119,18 @@ def test_no_password_is_shown() -> None:
         assert "ab" not in shown(url).replace("a:b", "ab")
     assert shown("postgresql://h:5432/db") == "postgresql://h:5432/db"
     assert shown("postgresql://u@h:5432/db") == "postgresql://u@h:5432/db"
+
+
+def test_a_broker_that_goes_away_between_two_questions_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If it failed: a service would end with a stack trace where it should try again."""
+    monkeypatch.setattr(kafka, "ANSWER_S", 0.3)
+    monkeypatch.setattr(kafka, "metadata", lambda *_: ClusterMetadata())
+    settings = Settings(kafka_bootstrap_servers="127.0.0.1:2")
+    admin = AdminClient(kafka.client(settings, "colophon_pricer"))
+    with pytest.raises(Unreachable, match="does not say whether facts exists"):
+        kafka.present(settings, admin, ["facts"])
 
 
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT"])

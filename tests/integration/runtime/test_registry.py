@@ -154,6 +154,7 @@ def test_what_names_no_schema_of_use_is_a_dead_letter(
     """Given ids that are unknown or of no use, then each is kept with its reason, others flow."""
     fields = newest(REQUESTED).published["fields"]
     rescaled = [{**f, "type": scaled(f["type"])} if f["name"] == "net_total" else f for f in fields]
+    text = [{**f, "type": "string"} if f["name"] == "net_total" else f for f in fields]
     protobuf = registered._ask(
         "POST",
         "/subjects/test.protobuf-value/versions",
@@ -164,6 +165,8 @@ def test_what_names_no_schema_of_use_is_a_dead_letter(
         "huge": 2**32 - 1,
         "protobuf": protobuf.content["id"],
         "rescaled": as_registered(registered, fields=rescaled),
+        "elsewhere": as_registered(registered, fields=rescaled, namespace="com.example"),
+        "text": as_registered(registered, fields=text),
         "renamed": as_registered(registered, name="Another"),
         "of-another-topic": registered.id_of(newest(POLICIES)),
     }
@@ -176,6 +179,8 @@ def test_what_names_no_schema_of_use_is_a_dead_letter(
         "huge": "schema-unknown",
         "protobuf": "schema-unusable",
         "rescaled": "schema-incompatible",
+        "elsewhere": "schema-incompatible",
+        "text": "schema-incompatible",
         "renamed": "schema-incompatible",
         "of-another-topic": "schema-incompatible",
     }

@@ -2,6 +2,8 @@
 
 The callbacks run inside `poll` and must never raise: if one does, the client silently goes on at
 Kafka's committed offsets. So they only take note, paused; `claim` does the rest outside of them.
+A client that was given up may call back later from the thread in which it leaves: what it says is
+no more heeded, and the client does by itself what is then left undone.
 """
 
 import os
@@ -90,8 +92,8 @@ class Assignment:
         self._look_at = monotonic() + _LOOK_EVERY_S
         if monotonic() > self._anew_at:
             logger().warning("no assignment: subscribing anew", topics=self._topics)
-            self._leave()
-            self.consumer = self._subscribed()
+            given_up, self.consumer = self.consumer, self._subscribed()
+            self._leave(given_up)
         elif self._stands_by():
             self.was_called = True
 
@@ -224,17 +226,17 @@ class Assignment:
     def close(self) -> None:
         """Leave the group."""
         self.commit(wait=True)
-        self._leave()
+        self._leave(self.consumer)
 
     def _asking(self) -> AdminClient:
         return AdminClient(kafka.client(self._settings, role_of(self._service)))
 
-    def _leave(self) -> None:
-        """Close the client; one whose broker has gone may never come back from that.
+    def _leave(self, consumer: Consumer) -> None:
+        """Close a client; one whose broker has gone may never come back from that.
 
         Then it is left behind in its thread, and the broker misses it after a session.
         """
-        leaving = threading.Thread(target=self.consumer.close, name="leave", daemon=True)
+        leaving = threading.Thread(target=consumer.close, name="leave", daemon=True)
         leaving.start()
         leaving.join(_LEAVE_MAX_S)
         if leaving.is_alive():
@@ -280,6 +282,8 @@ class Assignment:
             raise Transient("kafka", f"{place} cannot be read from {offset}: {error}") from error
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self.consumer:
+            return
         self.was_called = True
         for partition in partitions:
             partition.offset = OFFSET_BEGINNING
@@ -290,6 +294,8 @@ class Assignment:
         CONSUMER_REBALANCES.labels(self._service, "assigned").inc()
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self.consumer:
+            return
         places = frozenset((partition.topic, partition.partition) for partition in partitions)
         self.commit(wait=True)
         self._drop(places)
@@ -297,6 +303,8 @@ class Assignment:
         CONSUMER_REBALANCES.labels(self._service, "revoked").inc()
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self.consumer:
+            return
         places = frozenset((partition.topic, partition.partition) for partition in partitions)
         self._drop(places)
         consumer.incremental_unassign(partitions)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from confluent_kafka import Consumer, Message
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from shared import kafka
 from shared.clock import monotonic
@@ -161,6 +161,28 @@ def _are_full(members: list[Consumer]) -> bool:
     for member in members:
         member.poll(0.0)
     return all(len(member.assignment()) == 1 for member in members)
+
+
+@pytest.mark.parametrize("late", ["_on_assign", "_on_revoke", "_on_lost"])
+def test_what_a_client_given_up_still_hears_is_none_of_its_successors_business(
+    echo: Echo, late: str
+) -> None:
+    """Given a client that failed and left late, then what Kafka tells it changes nothing for us.
+
+    If it failed: we would drop what Kafka has just assigned, and stand still until it does so anew.
+    """
+    assignment = echo.joined().loop.assignment
+    given_up, places = assignment.consumer, set(assignment.claims)
+    assignment.abandon()
+    assignment._look_at = 0.0
+    echo.until(lambda: assignment.consumer is not given_up and assignment.is_claimed)
+    claims = dict(assignment.claims)
+    assert claims.keys() == places
+    getattr(assignment, late)(given_up, [TopicPartition(*place) for place in places])
+    assert assignment.claims == claims
+    assert assignment.is_claimed
+    publish(echo, 1)
+    echo.until(echo.is_drained)
 
 
 def test_who_stands_by_is_ready(echo: Echo, instances: Instances, crowd: list[Consumer]) -> None:

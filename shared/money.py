@@ -7,7 +7,7 @@ raised from 28 to 60 digits so that no product of an amount and a quantity is ro
 import decimal
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache, lru_cache
+from functools import cache
 
 from shared.errors import Invalid
 
@@ -53,10 +53,9 @@ def round_money(value: Decimal, currency: str) -> Decimal:
     return value.quantize(cent(currency), ROUND_HALF_UP)
 
 
-@lru_cache(maxsize=4_000)  # prices recur all day, and rounding costs ten times a look
 def is_money(value: Decimal, currency: str) -> bool:
     """Whether `value` has no more decimals than `currency` has."""
-    return value == round_money(value, currency)
+    return value == value.quantize(cent(currency))
 
 
 def split(total: Decimal, weights: Sequence[Decimal], currency: str) -> tuple[Decimal, ...]:

@@ -53,28 +53,19 @@ class Decimals:
         """What an amount is multiplied by to become its scaled integer."""
         self.unit = Decimal(1).scaleb(-scale)
         """The smallest amount: what the scaled integer is multiplied by."""
-        self._sound: set[Decimal] = set()
 
     def checked(self, value: Decimal) -> Decimal:
-        """`value`, if it fits; raises `ValueError`, `OutOfBounds` where it is too large.
-
-        What has fitted before is remembered.
-        """
-        if value not in self._sound:
-            if value and value.adjusted() >= self.precision - self.scale:
-                msg = f"has more than {self.precision - self.scale} digits before the point"
-                raise OutOfBounds(msg)
-            scaled = value * self.one
-            if scaled != scaled.to_integral_value():
-                msg = f"has more than {self.scale} decimals"
-                raise ValueError(msg)
-            if len(self._sound) >= _SOUND_MAX:
-                self._sound.clear()
-            self._sound.add(value)
+        """`value`, if it fits; raises `ValueError`, `OutOfBounds` where it is too large."""
+        if value and value.adjusted() >= self.precision - self.scale:
+            msg = f"has more than {self.precision - self.scale} digits before the point"
+            raise OutOfBounds(msg)
+        scaled = value * self.one
+        if scaled != scaled.to_integral_value():
+            msg = f"has more than {self.scale} decimals"
+            raise ValueError(msg)
         return value
 
 
-_SOUND_MAX = 4_000
 AMOUNT, RATE, QUANTITY = Decimals(24, 4), Decimals(24, 6), Decimals(28, 9)
 
 Amount = Annotated[Decimal, AfterValidator(AMOUNT.checked), AMOUNT]

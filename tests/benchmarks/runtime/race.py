@@ -140,7 +140,7 @@ class Target:
         """Wait until it holds `count`; returns the monotonic time of having seen that."""
         deadline = monotonic() + LIMIT_S
         while self.records < count:
-            messages = self._consumer.consume(_READ_MAX, _LOOK_S)
+            messages = self._consumer.consume(min(_READ_MAX, count - self.records), _LOOK_S)
             if came := sum(message.error() is None for message in messages):
                 self.records += came
                 deadline = monotonic() + LIMIT_S

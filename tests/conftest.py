@@ -6,11 +6,15 @@ What cannot run here is deselected, and the reason is printed in words; nothing 
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.collector import Collector
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDBOOK_DATA = ROOT.parent / "shared" / "data"
@@ -28,6 +32,17 @@ _deselected = pytest.StashKey[Counter[str]]()
 def handbook_data() -> Path:
     """The folder with the sample job files and bank statements that stands beside the project."""
     return HANDBOOK_DATA
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Collector]":
+    """A collector of traces; processes that are started after it export to it."""
+    from tests.collector import Collector  # noqa: PLC0415 -- few tests need its packages
+
+    with Collector().listening() as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -17,7 +17,7 @@ from typing import Final
 from shared.clock import monotonic
 from shared.local.environment import environment, for_service
 from shared.local.errors import LocalStackError
-from shared.local.ports import listening
+from shared.local.ports import http_status, listening
 from shared.settings import Settings
 
 READY_S: Final = 180.0
@@ -42,14 +42,7 @@ class Child:
             text = "\n".join(last)
             msg = f"{self.name} stopped by itself; the end of {self.log}:\n{text}"
             raise LocalStackError(msg)
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's OK
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return http_status(self.port, "/readyz") == HTTPStatus.OK
 
 
 class Fleet:

@@ -7,6 +7,7 @@ inside it, a client that polls a server which is not up yet can end up connected
 import secrets
 import socket
 from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from shared.local.errors import LocalStackError
@@ -64,6 +65,18 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def http_status(port: int, path: str, timeout_s: float = 5.0) -> int | None:
+    """What a server of ours answers to GET `path`; None where it gives no answer."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -9,18 +9,17 @@ import shutil
 import signal
 from collections.abc import Mapping
 from functools import partial
-from http.client import HTTPConnection, HTTPException
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from shared.local.ports import LOOPBACK, remembered_ports
+from shared.local.ports import LOOPBACK, http_status, remembered_ports
 from shared.local.server import ENVIRONMENT, Launch, Server
 
 PROGRAM: Final = "prometheus"
 RULES: Final = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "rules"
 _EVERY: Final = "1s"
 _STOP_S: Final = 10.0
-_OK: Final = 200
 
 
 class Prometheus:
@@ -80,11 +79,4 @@ class Prometheus:
 
 
 def _is_ready(port: int) -> bool:
-    connection = HTTPConnection(LOOPBACK, port, timeout=5)
-    try:
-        connection.request("GET", "/-/ready")
-        return connection.getresponse().status == _OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+    return http_status(port, "/-/ready") == HTTPStatus.OK

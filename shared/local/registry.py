@@ -10,13 +10,13 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from http.client import HTTPConnection, HTTPException
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
 from shared.local.downloads import Download, Product
 from shared.local.errors import LocalStackError
 from shared.local.java import SERVER_ENVIRONMENT, SERVER_OPTIONS, find_java
-from shared.local.ports import LOOPBACK, remembered_ports
+from shared.local.ports import LOOPBACK, http_status, remembered_ports
 from shared.local.server import Launch, Server
 
 PRODUCT = Product("registry", 350, "COLOPHON_SCHEMA_REGISTRY_URL to a registry of your own")
@@ -27,7 +27,6 @@ ARCHIVE = Download(
 STOP_SECONDS_MAX = 10.0
 ANSWER_SECONDS_MAX = 2.0
 _API = "/apis/ccompat/v7"
-_OK = 200
 
 # WRITE_DELAY: an id that was given out is on the disk; the default forgets half a second's worth.
 # Connections: 20 at rest by default, each with its memory.
@@ -148,11 +147,4 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _answers(port: int) -> bool:
     """Whether the API answers on `port`."""
-    connection = HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS_MAX)
-    try:
-        connection.request("GET", f"{_API}/subjects")
-        return connection.getresponse().status == _OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+    return http_status(port, f"{_API}/subjects", ANSWER_SECONDS_MAX) == HTTPStatus.OK

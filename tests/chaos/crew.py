@@ -7,12 +7,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
 from threading import Event, Lock, Thread
 from typing import Self
 
 from shared.clock import monotonic
 from shared.local.fleet import Child, Fleet
+from shared.local.ports import http_status
 from shared.settings import Settings
 from tests.chaos.plan import Kind
 from tests.integration.runtime.proxy import Lines
@@ -119,16 +119,7 @@ class Instance:
         return code
 
     def _answers(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.child.port, timeout=0.5)
-        try:
-            connection.request("GET", "/livez")
-            connection.getresponse()
-        except (OSError, HTTPException):
-            return False
-        else:
-            return True
-        finally:
-            connection.close()
+        return http_status(self.child.port, "/livez", timeout_s=0.5) is not None
 
     @property
     def is_stopped(self) -> bool:

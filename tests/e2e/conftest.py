@@ -9,7 +9,6 @@ from shared.documents import DocumentStore
 from shared.local.system import LocalSystem
 from shared.tools import tool
 from shared.topology import consumers
-from tests.collector import Collector
 from tests.e2e.pipeline import Pipeline
 
 StartPipeline = Callable[..., Pipeline]
@@ -29,15 +28,6 @@ def start_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPi
             return Pipeline(system)
 
         yield start
-
-
-@pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """A collector of traces; a pipeline that is started after it exports to it."""
-    with Collector().listening() as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
-        yield made
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 
 from shared.clock import Clock
 from shared.local.environment import local_settings
+from shared.migrate import migrate
 from shared.runtime.service import ServiceSpec
 from shared.settings import Settings
-from shared.testing import ServiceHarness, service_harness
+from shared.testing import ServiceHarness, scratch_database, service_harness
 from tests.integration.servers import schema_registry, servers
 
 Harness = Callable[..., ServiceHarness]
@@ -22,6 +23,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder: Path = tmp_path_factory.mktemp("stack")
     with servers(folder) as endpoints:
         yield local_settings(endpoints)
+
+
+@pytest.fixture(scope="module")
+def migrated(settings: Settings) -> Iterator[Settings]:
+    """A database of its own as `colophon migrate` leaves it."""
+    with scratch_database(settings) as scratch:
+        migrate(scratch)
+        yield scratch
 
 
 @pytest.fixture(scope="session")

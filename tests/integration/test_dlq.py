@@ -1,7 +1,7 @@
 """`colophon dlq` on the tables of every service: what it says, what it marks, what it refuses."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +21,7 @@ from shared.errors import ConfigurationError
 from shared.events.payments import PaymentApplied
 from shared.identity import key_of, message_id, topic_of
 from shared.ids import cause_id
-from shared.migrate import migrate
 from shared.settings import Settings
-from shared.testing import scratch_database
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 PAYMENT = PaymentApplied(
@@ -42,14 +40,6 @@ SERVICES = ("notifier", "ledger_writer")
 IDS = {name: cause_id("dead-letter", name, TOPIC.name, 0, 7) for name in SERVICES}
 
 Dlq = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def migrated(settings: Settings) -> Iterator[Settings]:
-    """Every service's tables."""
-    with scratch_database(settings) as scratch:
-        migrate(scratch)
-        yield scratch
 
 
 @pytest.fixture

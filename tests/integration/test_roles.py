@@ -9,11 +9,9 @@ from sqlalchemy.exc import DBAPIError
 
 from shared import db
 from shared.db import AUDITOR, OPERATOR, OWNER
-from shared.migrate import migrate
 from shared.runtime.service import load_service
 from shared.runtime.tables import METADATA as RUNTIME
 from shared.settings import Settings
-from shared.testing import scratch_database
 from shared.topology import Service, consumers
 
 ROLES = (AUDITOR, OPERATOR, *(service.role for service in consumers()))
@@ -86,14 +84,6 @@ ABOVE_RIGHTS = text(
     " UNION ALL SELECT proname FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace"
     " WHERE prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
 )
-
-
-@pytest.fixture(scope="module")
-def migrated(settings: Settings) -> Iterator[Settings]:
-    """A database as `colophon migrate` leaves it."""
-    with scratch_database(settings) as scratch:
-        migrate(scratch)
-        yield scratch
 
 
 @pytest.fixture

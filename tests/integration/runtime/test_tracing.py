@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
@@ -18,15 +17,6 @@ from tests.collector import Collector
 from tests.integration.runtime.bench import Echo
 from tests.integration.runtime.echo import DECIDED, REQUESTED, request
 from tests.integration.runtime.instances import Instances, until
-
-
-@pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """A collector that the processes of the test know."""
-    with Collector().listening() as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
-        yield made
 
 
 def test_a_record_its_handling_and_what_comes_of_it_are_one_trace(

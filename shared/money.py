@@ -5,7 +5,7 @@ raised from 28 to 60 digits so that no product of an amount and a quantity is ro
 """
 
 import decimal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
@@ -53,9 +53,15 @@ def round_money(value: Decimal, currency: str) -> Decimal:
     return value.quantize(cent(currency), ROUND_HALF_UP)
 
 
+def too_precise(values: Iterable[Decimal], currency: str) -> list[Decimal]:
+    """Those of `values` that have more decimals than `currency` has."""
+    unit = cent(currency)
+    return [value for value in values if value != value.quantize(unit)]
+
+
 def is_money(value: Decimal, currency: str) -> bool:
     """Whether `value` has no more decimals than `currency` has."""
-    return value == value.quantize(cent(currency))
+    return not too_precise((value,), currency)
 
 
 def split(total: Decimal, weights: Sequence[Decimal], currency: str) -> tuple[Decimal, ...]:

@@ -16,7 +16,7 @@ from shared.codec.wire import wire_of
 from shared.errors import Invalid, Undecodable
 from shared.events.base import Event, faults_of
 from shared.identity import topic_of
-from shared.money import is_money
+from shared.money import too_precise
 from shared.schemas import Schema, by_fingerprint, newest, schemas_of
 from shared.topology import Topic
 
@@ -182,14 +182,13 @@ def _check(event: Event, amounts: Iterable[Decimal]) -> None:
     currency = getattr(event, "currency", None)
     if currency is None:
         return
-    for amount in amounts:
-        if not is_money(amount, currency):
-            raise Invalid(
-                "amount-too-precise",
-                "an amount has more decimals than its currency",
-                amount=amount,
-                currency=currency,
-            )
+    if wrong := too_precise(amounts, currency):
+        raise Invalid(
+            "amount-too-precise",
+            "an amount has more decimals than its currency",
+            amount=wrong[0],
+            currency=currency,
+        )
 
 
 def fingerprint(event: Event) -> bytes:

@@ -126,7 +126,7 @@ def writer_of(model: type[BaseModel]) -> Write:
     code.line("d = m.__dict__")
     for name, wire in wire_of(model).fields:
         _emit_write(code, wire, f"d[{name!r}]")
-    compiled: Write = code.function(count=_count)
+    compiled: Write = code.function(count=_count, small=_SMALL)
     return compiled
 
 
@@ -292,7 +292,10 @@ def _emit_write(code: _Code, wire: Wire, source: str) -> None:
     match wire:
         case Leaf():
             code.line(f"v = {source}")
-            code.line(f"w += {code.bind(_writing(wire))}[v]")
+            if wire.decimals:
+                _emit_scaled(code, wire, wire.decimals)
+            else:
+                code.line(f"w += {code.bind(_writing(wire))}[v]")
             if wire.amounts:
                 code.line("amounts.append(v)")
         case Maybe():
@@ -312,14 +315,28 @@ def _emit_write(code: _Code, wire: Wire, source: str) -> None:
             code.line(f"{code.bind(writer_of(wire.model))}({source}, w, amounts)")
 
 
+def _emit_scaled(code: _Code, leaf: Leaf, decimals: Decimals) -> None:
+    """Remembered, since prices and rates recur, and what is not found costs little here."""
+    known = code.bind({})
+    code.line(f"r = {known}.get(v)")
+    with code.block("if r is None:"):
+        code.line(f"s = v * {code.bind(decimals.one)}")
+        code.line("q = int(s)")
+        code.line(f"if q != s: {code.bind(leaf.encode)}(v)  # says what is wrong")
+        code.line("n = q.bit_length() + 8 >> 3")
+        code.line('r = small[n] + q.to_bytes(n, "big", signed=True)')
+        code.line(f"if len({known}) >= {_KNOWN_MAX}: {known}.clear()")
+        code.line(f"{known}[v] = r")
+    code.line("w += r")
+
+
 @cache
 def _writing(leaf: Leaf) -> _Known:
     """A value to its bytes, with their size where they need one."""
     content = _content(leaf)
     match leaf.kind:
         case "string" | "bytes":
-            known = _Known if leaf.decimals else _KnownText
-            return known(lambda value: _sized(content(value)))
+            return _KnownText(lambda value: _sized(content(value)))
         case "long" | "int":
             return _Known(lambda value: _varint_of(content(value)))
         case _:

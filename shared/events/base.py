@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from typing import Annotated
 
@@ -53,16 +53,18 @@ class Decimals:
         """What an amount is multiplied by to become its scaled integer."""
         self.unit = Decimal(1).scaleb(-scale)
         """The smallest amount: what the scaled integer is multiplied by."""
+        self._exactly = Context(prec=precision, traps=[Inexact, InvalidOperation])
 
     def checked(self, value: Decimal) -> Decimal:
         """`value`, if it fits; raises `ValueError`, `OutOfBounds` where it is too large."""
-        if value and value.adjusted() >= self.precision - self.scale:
-            msg = f"has more than {self.precision - self.scale} digits before the point"
-            raise OutOfBounds(msg)
-        scaled = value * self.one
-        if scaled != scaled.to_integral_value():
+        try:
+            value.quantize(self.unit, None, self._exactly)
+        except Inexact as error:
             msg = f"has more than {self.scale} decimals"
-            raise ValueError(msg)
+            raise ValueError(msg) from error
+        except InvalidOperation as error:
+            msg = f"has more than {self.precision - self.scale} digits before the point"
+            raise OutOfBounds(msg) from error
         return value
 
 

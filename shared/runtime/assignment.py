@@ -18,7 +18,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, MemberDescription, OffsetSpec
 from sqlalchemy import Connection
 
 from shared import kafka, rights
@@ -58,6 +58,7 @@ class Assignment:
         self._owner = f"{service}@{socket.gethostname()}:{os.getpid()}"
         self._admin = self._asking()
         self._unclaimed: set[Partition] = set()
+        self._fenced: set[Partition] = set()
         self._paused: dict[Partition, set[str]] = {}
         self._committed: dict[Partition, int] = {}
         self._committed_at = 0.0
@@ -68,14 +69,14 @@ class Assignment:
         self._answered, self._asked_at = True, 0.0
         self.claims: dict[Partition, Claim] = {}
         self.was_called = False
-        self._anew_at = self._look_at = 0.0
+        self._anew_at = self._look_at = self._whose_at = 0.0
         self.after_drop: Callable[[frozenset[Partition]], None] = lambda _: None
         self.consumer = self._subscribed()
 
     @property
     def is_claimed(self) -> bool:
         """Whether every partition that Kafka assigned is claimed in the database too."""
-        return self.was_called and not self._unclaimed
+        return self.was_called and not self._unclaimed and not self._fenced
 
     @property
     def is_authorized(self) -> bool:
@@ -99,7 +100,7 @@ class Assignment:
 
     def abandon(self) -> None:
         """The client has failed for good: what we hold is another's, and we subscribe anew soon."""
-        self._drop(frozenset((*self.claims, *self._unclaimed)))
+        self._drop(frozenset((*self.claims, *self._unclaimed, *self._fenced)))
         self.was_called = False
         self._anew_at, self._look_at = monotonic(), monotonic() + _LOOK_EVERY_S
 
@@ -137,6 +138,7 @@ class Assignment:
 
         Kafka is asked for their first offsets and their topics' ids before, outside of it.
         """
+        self._ask_whose()
         if not self._unclaimed:
             return None
         lows, ids = self._low_offsets(self._unclaimed), self._topic_ids()
@@ -181,10 +183,11 @@ class Assignment:
         self._seek(place, self.claims[place].next_offset)
 
     def lose(self, places: Iterable[Partition]) -> None:
-        """The fence says that these are another's; Kafka will say so too."""
-        for place in places:
-            if self.claims.pop(place, None):
-                CONSUMER_FENCED.labels(self._service).inc()
+        """The fence says that these are another's; what Kafka says is asked for."""
+        lost = [place for place in places if self.claims.pop(place, None)]
+        self._fenced.update(lost)
+        self.pause(lost, "unclaimed")
+        CONSUMER_FENCED.labels(self._service).inc(len(lost))
 
     def commit(self, *, wait: bool) -> None:
         """Copy our offsets to Kafka for the lag tools: now and then, or at once to `wait`.
@@ -254,8 +257,28 @@ class Assignment:
         self._look_at = monotonic() + _LOOK_EVERY_S
         return consumer
 
+    def _ask_whose(self) -> None:
+        """What the fence took and Kafka still gives us is to be claimed again: a zombie had it.
+
+        One that was stopped before it claimed does so late, from whoever has followed it.
+        """
+        if not self._fenced or monotonic() < self._whose_at:
+            return
+        self._whose_at = monotonic() + _LOOK_EVERY_S
+        member = self._membership()
+        held = member.assignment.topic_partitions if member else ()
+        ours = self._fenced & {(partition.topic, partition.partition) for partition in held}
+        self._fenced -= ours
+        self._unclaimed |= ours
+
     def _stands_by(self) -> bool:
-        """Whether the group knows us and has nothing for us.
+        """Whether the group knows us and has nothing for us."""
+        member = self._membership()
+        target = member.target_assignment if member else None
+        return target is not None and not target.topic_partitions
+
+    def _membership(self) -> MemberDescription | None:
+        """What the group's coordinator knows of us; None where it does not, or does not answer.
 
         Not before its coordinator has answered the consumer: while the admin client waits for one
         that is away, a connection that breaks aborts the process (librdkafka issue 4605).
@@ -268,12 +291,8 @@ class Assignment:
             )
             members = asked[self._service].result().members
         except KafkaException:
-            return False
-        return any(
-            member.member_id == ours and not member.target_assignment.topic_partitions
-            for member in members
-            if member.target_assignment is not None
-        )
+            return None
+        return next((member for member in members if member.member_id == ours), None)
 
     def _seek(self, place: Partition, offset: int) -> None:
         try:
@@ -315,6 +334,7 @@ class Assignment:
             self.claims.pop(place, None)
             self._committed.pop(place, None)
             self._unclaimed.discard(place)
+            self._fenced.discard(place)
             self._paused.pop(place, None)
             self._at_end.pop(place, None)
             self._times_ms.pop(place, None)

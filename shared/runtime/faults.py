@@ -15,6 +15,8 @@ from shared.settings import Settings
 class Point(StrEnum):
     """Between two steps of the consumer, of taking up what was held, or of the relay."""
 
+    LOOKED_UP = "looked-up"
+    """Kafka has said where new partitions begin, their epochs are not raised yet."""
     CLAIMED = "claimed"
     """The epochs are raised, nothing is read yet."""
     POLLED = "polled"

@@ -94,6 +94,7 @@ class ConsumerLoop:
         pending = self.assignment.look_up()
         if pending is None:
             return False
+        faults.reach(Point.LOOKED_UP)
         claims = transact(self._engine, self._spec.name, pending)
         faults.reach(Point.CLAIMED)
         self.assignment.begin(claims)

@@ -17,7 +17,7 @@ from tests.integration.runtime.instances import Instances, until
 ROUNDS = (
     (Point.POLLED, Point.BEGUN, Point.FENCED),
     (Point.HANDLED, Point.WRITTEN, Point.COMMITTED),
-    (Point.CLAIMED, Point.COPIED),
+    (Point.LOOKED_UP, Point.CLAIMED, Point.COPIED),
     (Point.TAKEN_UP,),
     (Point.SELECTED,),
     (Point.PRODUCED,),

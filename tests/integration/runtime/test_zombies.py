@@ -16,7 +16,7 @@ from tests.integration.runtime.instances import Instances, until
 ROUNDS = (
     (Point.POLLED, Point.BEGUN, Point.FENCED),
     (Point.HANDLED, Point.WRITTEN, Point.COMMITTED),
-    (Point.CLAIMED, Point.COPIED),
+    (Point.LOOKED_UP, Point.CLAIMED, Point.COPIED),
     (Point.TAKEN_UP,),
 )
 IN_TRANSACTION = (Point.POLLED, Point.BEGUN, Point.FENCED, Point.HANDLED, Point.WRITTEN)

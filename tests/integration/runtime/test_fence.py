@@ -101,9 +101,7 @@ def test_an_epoch_of_another_is_not_ours_even_at_the_same_offset(echo: Echo) -> 
 def test_a_partition_that_was_fenced_is_not_ready_until_kafka_confirms_it(
     echo: Echo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given a claim of somebody else, while Kafka does not say who it is, we neither read nor say
-    that we are ready; when it does, we go on where the other left off.
-    """
+    """Given the claim of another, then we neither read nor are ready until Kafka has decided."""
     echo.publish(*(request(subject, 1) for subject in SUBJECTS))
     echo.until(lambda: len(echo.subjects()) == len(SUBJECTS))
     assignment = echo.loop.assignment

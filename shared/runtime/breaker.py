@@ -1,7 +1,9 @@
 """The breaker: when too many records of a partition would become dead letters, stop and say so.
 
 A poisoned record is one of many; when most of them fail, the fault is ours or the producer's, and
-dead-lettering everything helps nobody. An open breaker lets one record through now and then.
+dead-lettering everything helps nobody. An open breaker rests, then is half-open and tries one
+record. If that fails, it rests longer; with any other fate it closes, and so it does when none
+comes for long.
 """
 
 from collections import Counter
@@ -23,6 +25,8 @@ class State(IntEnum):
 
 @dataclass
 class _Trip:
+    """Resting `until` then; half-open, closed from then on."""
+
     until: float
     backoff: Backoff
     state: State = State.OPEN
@@ -33,13 +37,14 @@ class Breaker:
     """One breaker per partition.
 
     It opens where `share` of at least `records_min` records of a batch fail, or `records_min` in a
-    row, wherever batches begin and end.
+    row, wherever batches begin and end. Half-open, it closes when nothing has failed for `quiet_s`.
     """
 
     records_min: int
     share: float
     first_s: float = 5.0
     longest_s: float = 120.0
+    quiet_s: float = 120.0
     _trips: dict[Partition, _Trip] = field(default_factory=dict)
     _streaks: dict[Partition, int] = field(default_factory=dict)
 
@@ -69,31 +74,37 @@ class Breaker:
             yield place, streaks[place]
 
     def open(self, places: Iterable[Partition], now: float) -> None:
-        """Open for these partitions, each time longer until one of their records succeeds."""
+        """Open for these partitions, each time longer until one of their records does not fail."""
         for place in places:
             backoff = self._trips[place].backoff if place in self._trips else self._backoff()
             self._trips[place] = _Trip(now + backoff.next_s(), backoff)
 
     def half_open(self, now: float) -> list[Partition]:
-        """The partitions whose rest is over: each may try one record."""
-        due = [p for p, t in self._trips.items() if t.state is State.OPEN and t.until <= now]
-        for place in due:
+        """The partitions whose rest is over: each may try one record.
+
+        One that has been quiet since then is closed, and what failed before it is forgotten.
+        """
+        due = {place: trip for place, trip in self._trips.items() if trip.until <= now}
+        rested = [place for place, trip in due.items() if trip.state is State.OPEN]
+        self.forget(due.keys() - rested)
+        for place in rested:
             self._trips[place].state = State.HALF_OPEN
-        return due
+            self._trips[place].until = now + self.quiet_s
+        return rested
 
     def is_probing(self, place: Partition) -> bool:
         """Whether `place` may have just one record now."""
         return place in self._trips
 
     def close(self, place: Partition) -> None:
-        """A record of `place` had its effect."""
+        """A record of `place` did not fail. How many have in a row, `note` knows."""
         self._trips.pop(place, None)
-        self._streaks.pop(place, None)
 
     def forget(self, places: Iterable[Partition]) -> None:
-        """These partitions are another's now."""
+        """Nothing that has failed in these partitions counts any more: they are another's, say."""
         for place in places:
-            self.close(place)
+            self._trips.pop(place, None)
+            self._streaks.pop(place, None)
 
     @property
     def state(self) -> State:

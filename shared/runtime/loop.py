@@ -195,10 +195,10 @@ class ConsumerLoop:
         """The batch is committed: note it, and let the breaker know."""
         name, now = self._spec.name, system_now()
         self.breaker.note(_fates(arrivals, outcome))
-        for place in {(a.record.topic.name, a.record.partition) for a in outcome.applied}:
+        failed = _places(outcome.dead)
+        for place in _places(arrivals) - failed:
             self.breaker.close(place)
-        failed = {(a.record.topic.name, a.record.partition) for a in outcome.dead}
-        self._open(place for place in failed if self.breaker.is_probing(place))
+        self._open(filter(self.breaker.is_probing, failed))
         self._attempts.settle((*outcome.dead, *outcome.applied))
         took_s = monotonic() - started
         count_outcome(name, outcome)
@@ -333,9 +333,12 @@ def _fates(arrivals: Sequence[Arrival], outcome: Outcome) -> list[tuple[Partitio
     Where all went well, one for each partition says the same.
     """
     if not outcome.dead and not outcome.parked:
-        places = {(arrival.record.topic.name, arrival.record.partition) for arrival in arrivals}
-        return [(place, False) for place in places]
+        return [(place, False) for place in _places(arrivals)]
     dead = {arrival.record.place for arrival in outcome.dead}
     parked = {arrival.record.place for arrival in outcome.parked}
     records = [arrival.record for arrival in arrivals if arrival.record.place not in parked]
     return [((r.topic.name, r.partition), r.place in dead) for r in records]
+
+
+def _places(arrivals: Iterable[Arrival]) -> set[Partition]:
+    return {(arrival.record.topic.name, arrival.record.partition) for arrival in arrivals}

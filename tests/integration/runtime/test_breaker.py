@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from shared.events.base import Event
 from shared.runtime.breaker import State
 from tests.integration.runtime.bench import Echo, metric
@@ -10,6 +12,19 @@ from tests.integration.runtime.echo import DECIDED, REQUESTED, request
 from tests.integration.runtime.instances import Instances, until
 
 REST_S = 0.2
+FINE = 30
+FATES: dict[str, tuple[list[Event], list[Event]]] = {
+    "duplicate": (
+        [request(f"same{n}", 1) for n in range(FINE)],
+        [request(f"same{n}", 1) for n in range(FINE)],
+    ),
+    "waiting": ([], [request(f"early{n}", 1, "wait:p1") for n in range(FINE)]),
+    "parked": (
+        [request("behind", 1, "reject")],
+        [request("behind", version) for version in range(2, FINE + 2)],
+    ),
+}
+"""What is sent before, and what then meets this fate behind the bad records."""
 
 
 def send(echo: Echo, partition: int, events: Iterable[Event]) -> None:
@@ -83,6 +98,47 @@ def test_an_open_breaker_lets_one_record_through_at_a_time_and_loses_none(
     echo.until(lambda: len(echo.published(DECIDED)) == 6)
     send(echo, 0, (request(f"s{n:03}", 2) for n in range(24, 30)))
     echo.until(lambda: set(echo.subjects().values()) == {"1,2,"})
+
+
+def test_a_breaker_closes_when_nothing_comes_after_its_bad_records(make_echo: MakeEcho) -> None:
+    """Given bad records that end their partition, then it tries them all and closes once quiet.
+
+    A bad record that comes later is one for itself.
+    """
+    echo = resting(make_echo(breaker_records_min=2).joined(), REST_S)
+    send(echo, 0, (request(f"s{n}", 1, "reject") for n in range(3)))
+    echo.gather(3)
+    echo.until(lambda: len(echo.held()) == 3)
+    assert metric("dlq_breaker_state") == State.OPEN
+    echo.loop.breaker.quiet_s = 0.5
+    echo.until(lambda: echo.loop.breaker.state is State.CLOSED)
+    assert metric("dlq_breaker_state") == State.CLOSED
+    assert metric("consumer_paused_partitions", reason="breaker") == 0
+    send(echo, 0, [request("s3", 1, "reject")])
+    echo.until(lambda: len(echo.held()) == 4)
+    assert echo.loop.breaker.state is State.CLOSED
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_a_record_of_any_fate_but_dead_closes_the_breaker(make_echo: MakeEcho, fate: str) -> None:
+    """Given records behind the bad ones that do not fail, then they go on in whole batches."""
+    echo = resting(make_echo(breaker_records_min=2).joined(), REST_S)
+    before, after = FATES[fate]
+    send(echo, 0, before)
+    echo.until(lambda: echo.reached() == echo.ends())
+    bad = [request(f"s{n}", 1, "reject") for n in range(3)]
+    batches, fine = metric("consumer_batch_size_count"), met(fate)
+    send(echo, 0, [*bad, *after])
+    echo.gather(len(bad) + FINE)
+    echo.until(lambda: met(fate) == fine + FINE)
+    assert echo.loop.breaker.state is State.CLOSED
+    assert metric("consumer_batch_size_count") - batches < len(bad) + FINE / 2
+    assert echo.held().count(("dead", "echo-refused")) == len(bad) + (fate == "parked")
+
+
+def met(fate: str) -> float:
+    """How many records have met `fate`."""
+    return metric("consumer_records_total", topic=REQUESTED, result=fate)
 
 
 def test_an_open_breaker_makes_the_service_unready_and_says_so(

@@ -105,6 +105,30 @@ def test_the_breaker_opens_rests_probes_and_closes() -> None:
     assert breaker.state == int(State.CLOSED)
 
 
+def test_a_half_open_breaker_closes_when_nothing_has_failed_for_long() -> None:
+    breaker = Breaker(records_min=3, share=0.5, first_s=10, quiet_s=60)
+    breaker.note([(PLACE, True)] * 2)
+    breaker.open([PLACE], now=100.0)
+    assert breaker.half_open(now=111.0) == [PLACE]
+    breaker.open([PLACE], now=112.0)
+    assert breaker.half_open(now=133.0) == [PLACE]
+    assert breaker.half_open(now=192.0) == []
+    assert breaker.is_probing(PLACE)
+    assert breaker.half_open(now=193.0) == []
+    assert breaker.state == int(State.CLOSED)
+    assert breaker.tripped_by([(PLACE, True)] * 2) == set()
+
+
+def test_a_closed_breaker_still_knows_what_failed_until_a_record_works() -> None:
+    breaker = Breaker(records_min=3, share=0.5)
+    breaker.note([(PLACE, True)] * 2)
+    breaker.open([PLACE], now=0.0)
+    breaker.close(PLACE)
+    assert breaker.tripped_by([(PLACE, True)]) == {PLACE}
+    breaker.note([(PLACE, False)])
+    assert breaker.tripped_by([(PLACE, True)]) == set()
+
+
 def test_the_breaker_sees_a_streak_over_many_small_batches() -> None:
     breaker = Breaker(records_min=10, share=0.5)
     for _ in range(9):

@@ -176,6 +176,11 @@ class Echo:
         rows = self.query("SELECT topic, partition, next_offset FROM consumer_offset")
         return {(row.topic, row.partition): row.next_offset for row in rows}
 
+    def owners(self) -> set[int]:
+        """The processes that have claimed partitions, each by its id."""
+        rows = self.query("SELECT DISTINCT owner FROM consumer_offset")
+        return {int(row.owner.rpartition(":")[2]) for row in rows}
+
     def committed(self) -> dict[Partition, int]:
         """Where it goes on, says Kafka."""
         asked = [ConsumerGroupTopicPartitions(SPEC.name)]

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.clock import monotonic
 from shared.local.environment import environment
 from shared.local.ports import free_port
+from shared.runtime.faults import Point
 from shared.settings import Settings
 from tests.integration.runtime.bench import LIMIT_S
 from tests.integration.runtime.nursery import Nursery, Process
@@ -44,6 +45,22 @@ class Instances:
         log.unlink(missing_ok=True)
         process = self._nursery.fork(environment(self._settings.model_copy(update=update)), log)
         self._running[name] = Instance(port, log, process)
+
+    def start_at(
+        self, points: Sequence[Point], action: str, owners: Callable[[], set[int]]
+    ) -> None:
+        """Start one for each of `points` where `action` befalls it; none has records before all.
+
+        Whoever came first would else have every partition, and could leave nothing to the others.
+        Some points are reached without a record: who is there already waits for no partition.
+        """
+        for point in points:
+            self.start(point, fault=f"{point}:{action}")
+        until(lambda: all(self._is_poised(each, owners()) for each in points), "all to be poised")
+
+    def _is_poised(self, name: str, owners: set[int]) -> bool:
+        process = self._running[name].process
+        return process.pid in owners or process.is_stopped() or process.poll() is not None
 
     def ready(self, *names: str, **changes: object) -> None:
         """Start these and wait until all are ready."""

@@ -47,9 +47,8 @@ def test_every_point_has_its_round() -> None:
 def test_a_kill_at_every_point_leaves_no_trace(echo: Echo, instances: Instances) -> None:
     """Given a process killed at each point, then tables and output are as of an undisturbed run."""
     for number, points in enumerate(ROUNDS, 1):
+        instances.start_at(points, "kill", echo.owners)
         echo.publish(*work(number))
-        for point in points:
-            instances.start(point, fault=f"{point}:kill")
         for point in points:
             assert instances.wait(point) == -signal.SIGKILL, instances.log(point)
     instances.start("survivor")

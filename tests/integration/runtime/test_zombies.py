@@ -40,9 +40,8 @@ def test_a_zombie_is_refused_by_the_fence_alone(
     echo: Echo, instances: Instances, relay: Relay, points: tuple[Point, ...]
 ) -> None:
     """Given stopped processes, a new owner and an empty inbox, then going on doubles no effect."""
+    instances.start_at(points, "stop", echo.owners)
     echo.publish(*work(1))
-    for point in points:
-        instances.start(point, fault=f"{point}:stop")
     until(lambda: all(map(instances.is_stopped, points)), "all to be stopped")
     instances.ready("owner")
     echo.publish(*work(2))

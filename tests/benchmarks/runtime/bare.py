@@ -4,53 +4,65 @@ No fence, no held records, no retries, no metrics: what it loses at a crash stay
 """
 
 import threading
+from collections.abc import Callable, Sequence
 
 import psycopg
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from shared import db, inbox, kafka, outbox
 from shared.clock import system_now
 from shared.codec.codec import Codec
 from shared.identity import message_id
 from shared.inbox import Applied
+from shared.outbox import Outgoing
 from shared.runtime.records import headers_from
 from shared.settings import Settings, read_settings
 from shared.topology import BY_NAME, SERVICE
 from tests.benchmarks.runtime.workload import SOURCE, SPEC, JobStore, on_metrics
 
+Written = tuple[Sequence[Applied], Sequence[Outgoing]]
+
 _ROLE = SERVICE[SPEC.name].role
+_CODEC = Codec()
 
 
 def main() -> None:
     """Consume every partition from its beginning until killed."""
+    consume(work)
+
+
+def consume(work: Callable[[Connection, list[Message]], Written]) -> None:
+    """Take batches for ever; what `work` makes of one is written in one transaction."""
     settings = read_settings()
     threading.Thread(target=_publish, args=(settings,), daemon=True).start()
-    engine, codec = db.engine(settings, _ROLE), Codec()
+    engine = db.engine(settings, _ROLE)
     consumer = Consumer(kafka.consumer(settings, "bare") | {"enable.partition.eof": False})
     partitions = consumer.list_topics(SOURCE, timeout=10).topics[SOURCE].partitions
     consumer.assign([TopicPartition(SOURCE, number, OFFSET_BEGINNING) for number in partitions])
     while True:
-        messages = [consumer.poll(1.0), *consumer.consume(settings.batch_size - 1, 0)]
-        _apply(engine, codec, [message for message in messages if message is not None])
+        polled = [consumer.poll(1.0), *consumer.consume(settings.batch_size - 1, 0)]
+        messages = [message for message in polled if message is not None]
+        with engine.begin() as connection:
+            applied, outgoing = work(connection, messages)
+            inbox.remember(connection, applied)
+            outbox.write(connection, outgoing)
 
 
-def _apply(engine: Engine, codec: Codec, messages: list[Message]) -> None:
-    """One batch in one transaction: inbox, state, outbox."""
+def work(connection: Connection, messages: list[Message]) -> Written:
+    """Price every job of a batch, as a service does."""
     topic, now = BY_NAME[SOURCE], system_now()
     applied, events = [], []
     for message in messages:
-        event, content = codec.read(topic, message.value() or b"")
+        event, content = _CODEC.read(topic, message.value() or b"")
         place = (SOURCE, message.partition() or 0, message.offset() or 0)
         applied.append(Applied(message_id(topic, event), content, *place))
         events.append(event)
-    with engine.begin() as connection:
-        store = JobStore(connection)
-        store.prefetch(events)
-        prices = [price for event in events for price in on_metrics(event, store, now)]
-        store.flush()
-        inbox.remember(connection, applied)
-        outbox.write(connection, [outbox.outgoing(codec, p, "bare", None) for p in prices])
+    store = JobStore(connection)
+    store.prefetch(events)
+    prices = [price for event in events for price in on_metrics(event, store, now)]
+    store.flush()
+    return applied, [outbox.outgoing(_CODEC, price, "bare", None) for price in prices]
 
 
 def _publish(settings: Settings) -> None:

@@ -42,6 +42,7 @@ CONTENDERS = (
     Contender("(d) confluent-kafka, per message", "plain", 0.1),
     BARE,
     Contender("(f) fastavro's decimals, executemany", "executemany", 0.5),
+    Contender("(g) the bare limit without models", "unchecked"),
 )
 
 

@@ -8,7 +8,8 @@ from tests.benchmarks.runtime.race import race
 
 
 @pytest.mark.parametrize(
-    ("module", "processes"), [("colophon", 2), ("bare", 1), ("plain", 1), ("executemany", 1)]
+    ("module", "processes"),
+    [("colophon", 2), ("bare", 1), ("plain", 1), ("executemany", 1), ("unchecked", 1)],
 )
 def test_every_record_comes_out_once(settings: Settings, module: str, processes: int) -> None:
     """`race` itself fails unless exactly as many come out."""

@@ -15,7 +15,6 @@ from shared.errors import Rejected, Transient
 from shared.settings import Settings
 from shared.topology import BY_NAME
 
-PERSONAL: Final = ("masterdata.contact.", "masterdata.customer.")
 HIDDEN: Final = "(personal data; --reveal shows it)"
 ABSENT: Final = "(absent)"
 
@@ -65,9 +64,9 @@ class Content:
     difference: Difference | None
 
 
-def content(settings: Settings, letter: DeadLetter, *, redact: bool) -> Content:
-    """The content of one dead letter; personal data is left out when `redact`."""
-    is_hidden = redact and letter.topic.startswith(PERSONAL)
+def content(settings: Settings, letter: DeadLetter, *, redact: bool = True) -> Content:
+    """The content of one dead letter; personal data is left out unless `redact` is false."""
+    is_hidden = redact and BY_NAME[letter.topic].personal
     codec = Codec(registry_from(settings))
     with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
         row = connection.execute(_SHOW, {"id": letter.id}).one()
@@ -102,7 +101,9 @@ def _difference(
         return Difference(origin, problem="the topic no longer holds it: its retention has passed")
     try:
         fields = _fields(_plain(codec, topic, before), _plain(codec, topic, value or b""))
-    except (Rejected, Transient) as error:
+    except Rejected as error:
+        return Difference(origin, problem=f"it cannot be compared: {error.message}")
+    except Transient as error:
         return Difference(origin, problem=f"it cannot be compared: {error}")
     return Difference(origin, tuple(fields))
 

@@ -26,7 +26,8 @@ class ConfigurationError(ColophonError):
 class Rejected(ColophonError):
     """The record breaks a rule: mend the record and send it again, or discard the dead letter.
 
-    `code` is a stable kebab-case reason, `facts` are the fields and values that show why.
+    `code` is a stable kebab-case reason, `facts` are the fields and values that show why. The
+    message quotes nothing of the record: of one about people it is kept, and the facts are not.
     """
 
     stage = "handle"
@@ -51,7 +52,7 @@ class Undecodable(Rejected):
 
 
 class Invalid(Rejected):
-    """The record decodes but a field breaks its contract: the message names field and value.
+    """The record decodes but a field breaks its contract: the facts name field and value.
 
     `plain` holds the decoded fields by name where decoding came so far: they still say whose fact
     this is, so that its mended version can take its place.
@@ -59,6 +60,15 @@ class Invalid(Rejected):
 
     stage = "validate"
     plain: Mapping[str, object] | None = None
+
+
+class Unquoted(ColophonError):
+    """Stands for an error met on a record about people: its kind and place, without its words."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__("its words are left out: the record is about people")
+        self.kind = kind_of(error)
+        self.__traceback__ = error.__traceback__
 
 
 class WaitFor(ColophonError):
@@ -92,10 +102,15 @@ class ConcurrentWrite(Transient):
         super().__init__("concurrent-write", f"a concurrent transaction wrote to {table}")
 
 
+def kind_of(error: BaseException) -> str:
+    """The name of the class of `error`."""
+    return error.kind if isinstance(error, Unquoted) else type(error).__name__
+
+
 def headline(error: BaseException) -> str:
     """Kind and first line of `error`: the lines after it hold values (a failing row, an input)."""
     text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text}"[:HEADLINE_MAX]
+    return f"{kind_of(error)}: {text}"[:HEADLINE_MAX]
 
 
 def stack_of(error: BaseException) -> str:

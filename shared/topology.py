@@ -32,8 +32,9 @@ class Topic:
 
     `key` is a template over fields of the value, each filled in percent-encoded. `revision` names
     the field by which a newer record supersedes an older dead letter. `tombstones`: a null value
-    is an erasure. `version` is the schema version written today. `later` names services that will
-    read it in a later release: they neither subscribe nor have a dead-letter topic yet.
+    is an erasure. `personal`: its values are about people, and what is said of them quotes nothing.
+    `version` is the schema version written today. `later` names services that will read it in a
+    later release: they neither subscribe nor have a dead-letter topic yet.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Topic:
     version: int = 1
     revision: str | None = None
     tombstones: bool = False
+    personal: bool = False
 
     def dead_letters(self, service: str) -> str:
         """The name of the topic on which `service` publishes the dead letters of this one."""
@@ -113,7 +115,13 @@ _OFFICE = ("ERP/CRM", "ingest", "simulator")
 
 
 def _master(
-    name: str, event: type[Event], key: str, consumers: tuple[str, ...], *, versioned_by: str
+    name: str,
+    event: type[Event],
+    key: str,
+    consumers: tuple[str, ...],
+    *,
+    versioned_by: str,
+    personal: bool = False,
 ) -> Topic:
     fields = tuple(part.strip("{}") for part in key.replace("@", "/").split("/"))
     return Topic(
@@ -126,6 +134,7 @@ def _master(
         consumers=consumers,
         partitions=2,
         cleanup_policy="compact",
+        personal=personal,
     )
 
 
@@ -181,6 +190,7 @@ TOPICS: Final = (
         "{customer_id}@{version}",
         ("pricer", "invoicer", "notifier"),
         versioned_by="customer",
+        personal=True,
     ),
     _master(
         "agreement",
@@ -230,6 +240,7 @@ TOPICS: Final = (
         cleanup_policy="compact",
         revision="revision",
         tombstones=True,
+        personal=True,
     ),
     Topic(
         name="production.metrics-extracted.v1",

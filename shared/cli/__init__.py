@@ -6,6 +6,7 @@ Exit code 0 when all is well, 1 when something in the input or the books is wron
 import sys
 
 from shared.cli.app import app
+from shared.cli.terminal import printable
 from shared.errors import ColophonError, ConfigurationError
 from shared.local.errors import LocalStackError
 
@@ -21,5 +22,6 @@ def main() -> None:
 
 
 def _say(error: Exception, code: int) -> int:
-    sys.stderr.write(f"colophon: {error}\n")
+    lines = map(printable, f"colophon: {error}".split("\n"))
+    sys.stderr.write("\n".join(lines) + "\n")
     return code

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from shared.cli.servers import servers
+from shared.cli.terminal import say
 from shared.dead_letter_content import Content, Difference, content
 from shared.dead_letters import PER_S, DeadLetter, Decision, Filter, decide, find, mend
 from shared.durations import duration
@@ -59,7 +60,7 @@ def list_(
         _print_json([asdict(letter) for letter in letters])
         return
     for letter in letters:
-        typer.echo("\n".join(_lines(letter)))
+        say(_lines(letter))
     typer.echo(f"{len(letters)} dead letters")
 
 
@@ -77,7 +78,7 @@ def show(
     if as_json:
         _print_json(asdict(letter) | asdict(found))
     else:
-        typer.echo("\n".join(_shown(letter, found)))
+        say(_shown(letter, found))
 
 
 @app.command("replay")
@@ -209,7 +210,7 @@ def _named(settings: Settings, wanted: Filter) -> list[DeadLetter]:
 def _say_would(decision: Decision, letters: Sequence[DeadLetter]) -> None:
     for letter in letters:
         place = f"{letter.service}  {letter.topic}  key {letter.key or '(none)'}  {letter.code}"
-        typer.echo(f"would {decision} {letter.id}  {place}")
+        say([f"would {decision} {letter.id}  {place}"])
     typer.echo(f"would {decision} {len(letters)} dead letters")
 
 
@@ -227,7 +228,7 @@ def _lines(letter: DeadLetter) -> list[str]:
 
 def _shown(letter: DeadLetter, found: Content) -> list[str]:
     lines = [f"{name:16} {value}" for name, value in asdict(letter).items() if value is not None]
-    lines += ["", "value", found.value]
+    lines += ["", "value", *found.value.split("\n")]
     if found.difference:
         lines += ["", *_compared(found.difference)]
     for name, text in (
@@ -235,7 +236,7 @@ def _shown(letter: DeadLetter, found: Content) -> list[str]:
         ("headers", found.headers),
         ("stack trace", found.stacktrace),
     ):
-        lines += ["", name, text] if text else []
+        lines += ["", name, *text.split("\n")] if text else []
     return lines
 
 

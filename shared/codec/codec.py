@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from shared.codec.compiled import reader_of, writer_of
 from shared.codec.framing import Fingerprint, RegistryId, SchemaRef, frame, unframe
 from shared.codec.wire import wire_of
-from shared.errors import Invalid, Undecodable
+from shared.errors import Invalid, Undecodable, headline
 from shared.events.base import Event, faults_of
 from shared.identity import topic_of
 from shared.money import too_precise
@@ -93,7 +93,8 @@ class Codec:
         except Exception as error:
             raise Undecodable(
                 "avro-broken",
-                f"the body does not follow its schema: {type(error).__name__}: {error}"[:500],
+                "the body does not follow its schema",
+                cause=headline(error),
                 size_bytes=len(value),
             ) from error
         if buffer.tell() != len(value):

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from shared import held, inbox, outbox
 from shared.clock import Clock
 from shared.codec.codec import Codec
-from shared.errors import ColophonError, Rejected, WaitFor, headline
+from shared.errors import ColophonError, Rejected, Unquoted, WaitFor, headline
 from shared.events.base import Event, OutOfBounds, faults_of
 from shared.held import Head, Held, Lane
 from shared.inbox import Applied
@@ -40,9 +40,9 @@ class HandlerFailed(ColophonError):
     """Handlers broke on these records: bugs, each tried a bounded number of times."""
 
     def __init__(self, failures: Sequence[tuple[Arrival, Exception]]) -> None:
-        _, cause = failures[0]
+        self.failures = [(arrival, _told(arrival, cause)) for arrival, cause in failures]
+        _, cause = self.failures[0]
         super().__init__(f"{headline(cause)} ({len(failures)} records)")
-        self.failures = failures
 
 
 class TooManyParked(ColophonError):
@@ -278,6 +278,12 @@ class Batch:
         )
 
 
+def _told(arrival: Arrival, error: Exception) -> Exception:
+    """`error`, as logs may have it: what others raise may quote the record."""
+    is_ours = isinstance(error, ColophonError)
+    return error if is_ours or not arrival.record.topic.personal else Unquoted(error)
+
+
 def _out_of_bounds(error: Exception) -> str | None:
     """What grew beyond its type while it was handled, if that was it: no bug, but extreme values.
 
@@ -298,7 +304,7 @@ def _refused(arrival: Arrival, error: Exception) -> Outcome:
         raise HandlerFailed([(arrival, error)]) from error
     outcome = Outcome()
     cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-    failure = Rejected("database-refused", f"the database refused the values: {cause}")
+    failure = Rejected("database-refused", "the database refused the values", cause=cause)
     failure.stage = "database"
     failure.__cause__ = error
     outcome.bury(arrival.failed(failure, arrival.attempts))

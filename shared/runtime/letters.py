@@ -4,12 +4,12 @@ from uuid import UUID
 
 from shared import held
 from shared.clock import system_now
-from shared.errors import Rejected, stack_of
+from shared.errors import Rejected, Unquoted, kind_of, stack_of
 from shared.held import Held, Queued
 from shared.ids import cause_id
 from shared.outbox import Outgoing
 from shared.runtime.records import Arrival, headers_json
-from shared.topology import BY_NAME
+from shared.topology import BY_NAME, Topic
 
 _TEXT_MAX = 8_000
 
@@ -23,9 +23,9 @@ def row(service: str, arrival: Arrival) -> Held:
         dead_letter_id=_id(service, arrival),
         stage=failure.stage,
         code=failure.code,
-        error_class=type(failure.__cause__ or failure).__name__,
-        message=_text(str(failure)[:_TEXT_MAX]),
-        stacktrace=_stack(failure),
+        error_class=kind_of(failure.__cause__ or failure),
+        message=_text(_message(arrival.record.topic, failure)[:_TEXT_MAX]),
+        stacktrace=_stack(arrival.record.topic, failure),
         attempts=arrival.attempts,
         first_failed_at=now,
         failed_at=now,
@@ -74,10 +74,16 @@ def _failure(arrival: Arrival) -> Rejected:
     return arrival.failure
 
 
-def _stack(failure: Rejected) -> str | None:
-    if failure.__cause__ is None:
+def _message(topic: Topic, failure: Rejected) -> str:
+    """Why it failed; the facts may quote people, and whoever lists dead letters reads this."""
+    return failure.message if topic.personal else str(failure)
+
+
+def _stack(topic: Topic, failure: Rejected) -> str | None:
+    cause = failure.__cause__
+    if cause is None:
         return None
-    return _text(stack_of(failure.__cause__))
+    return _text(stack_of(Unquoted(cause) if topic.personal else cause))
 
 
 def _text(words: str) -> str:

@@ -12,15 +12,20 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from shared import db
+from shared import db, held
 from shared.cli import dlq
 from shared.codec.codec import Codec
 from shared.db import OWNER
+from shared.dead_letter_content import HIDDEN, content
 from shared.dead_letters import Filter, find
 from shared.errors import ConfigurationError
+from shared.events.base import Event
+from shared.events.masterdata import Contact
 from shared.events.payments import PaymentApplied
 from shared.identity import key_of, message_id, topic_of
 from shared.ids import cause_id
+from shared.runtime import letters
+from shared.runtime.records import Record, arrive
 from shared.settings import Settings
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -172,3 +177,74 @@ def test_letters_are_chosen_by_age(run: Dlq, refused: Settings) -> None:
     assert states(refused) == dict.fromkeys(SERVICES)
     done = run("discard", "--newer-than", "1h", "--per-second", "1000", "--why", "the test run")
     assert done.output == "discard: 2 of 2 dead letters (notifier 1, ledger_writer 1)\n"
+
+
+# ---------------------------------------------------------------- what is shown of a record
+
+SECRET = "erika.mustermann@example.com"
+CONTACT = Contact(contact_id="C1", revision=1, customer_id="K1", recorded_at=AT, name="Erika")
+HOSTILE = "\x1b[2J\x00\u202e\n"
+
+
+def fail(settings: Settings, event: Event, key: str) -> UUID:
+    """The notifier's dead letter of `event` as it came under `key`, with a header of that name."""
+    topic = topic_of(event)
+    value, headers = Codec().encode(event), ((key, key.encode()),)
+    (arrival,) = arrive(Codec(), [Record(topic, 0, 9, 0, key.encode(), value, headers)])
+    row = letters.row("notifier", arrival)
+    with db.transaction(settings, OWNER, search_path="notifier") as connection:
+        held.insert(connection, [row])
+    assert row.dead_letter_id
+    return row.dead_letter_id
+
+
+def test_a_person_is_shown_to_nobody_who_did_not_ask(run: Dlq, refused: Settings) -> None:
+    """Given contacts that are invalid, one told otherwise before, then only --reveal shows them.
+
+    If it failed: whoever lists dead letters, or keeps what it printed, would have people's data.
+    """
+    invalid = CONTACT.model_copy(update={"name": SECRET + "x" * 2000})
+    letter_id = fail(refused, invalid, "C1")
+    with db.transaction(refused, OWNER, search_path="notifier") as connection:
+        connection.execute(
+            text(
+                "INSERT INTO held_record (topic, lane, state, partition, position, timestamp_ms,"
+                " headers, message_id, mended_value) SELECT topic, lane, 'replayed', 0, 3, 0, '[]',"
+                " message_id, :mended FROM held_record WHERE dead_letter_id = :id"
+            ),
+            {"id": letter_id, "mended": Codec().encode(CONTACT)},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO inbox (message_id, fingerprint, topic, partition, position)"
+                " SELECT message_id, '', topic, 0, 3 FROM held_record WHERE dead_letter_id = :id"
+            ),
+            {"id": letter_id},
+        )
+    for arguments in (("list",), ("list", "--json"), ("show", letter_id)):
+        shown = run(*arguments).output
+        assert "name: String should have at most 2000 characters" in shown
+        assert "mustermann" not in shown
+    shown = json.loads(run("show", letter_id, "--json").output)
+    assert shown["value"] == HIDDEN
+    assert "cannot be compared: name: String should have" in shown["difference"]["problem"]
+    assert "mustermann" not in str(shown)
+    (letter,) = find(refused, Filter(ids=(letter_id,)))
+    assert "mustermann" not in str((letter, content(refused, letter)))
+    revealed = run("show", letter_id, "--reveal").output
+    assert f"value={SECRET}" in revealed
+
+
+def test_what_a_record_holds_does_not_steer_the_terminal(run: Dlq, refused: Settings) -> None:
+    """Given a key, a header and an error with control characters, then they are shown escaped.
+
+    If it failed: a record could clear an operator's screen, or forge the lines of another letter.
+    """
+    letter_id = fail(refused, PAYMENT, HOSTILE)
+    would = run("discard", letter_id, "--why", "hostile", "--dry-run")
+    for shown in (run("list").output, run("show", letter_id).output, would.output):
+        assert "key" in shown
+        assert r"\x1b[2J\x00\u202e\n" in shown
+        assert not {"\x1b", "\x00", "\u202e"} & set(shown)
+    for arguments in (("list", "--json"), ("show", letter_id, "--json")):
+        assert not {"\x1b", "\x00", "\u202e"} & set(run(*arguments).output)

@@ -31,6 +31,7 @@ _GAUGES_EVERY_S = 5.0
 class _Chore:
     run: Callable[[], bool]
     every_s: float
+    fills_outbox: bool = False
     due_at: float = 0.0
 
 
@@ -52,18 +53,20 @@ class Chores:
         self._engine, self._codec, self._assignment = engine, codec, assignment
         self._attempts = attempts
         self._held = TakeUp(spec, settings, codec, clock, attempts)
-        self._take_up = _Chore(self._take_up_held, _TAKE_UP_EVERY_S)
+        self._is_outbox_full = False
+        self._take_up = _Chore(self._take_up_held, _TAKE_UP_EVERY_S, fills_outbox=True)
         self._chores = [
+            _Chore(self._press_back, _PRESSURE_EVERY_S),
             self._take_up,
             _Chore(self._wake_overdue, _OVERDUE_EVERY_S),
-            _Chore(self._press_back, _PRESSURE_EVERY_S),
             _Chore(self._show, _GAUGES_EVERY_S),
-            *(_Chore(self._ticking(tick), tick.every_s) for tick in spec.ticks),
+            *(_Chore(self._ticking(tick), tick.every_s, fills_outbox=True) for tick in spec.ticks),
         ]
 
     def due_in_s(self) -> float:
         """Seconds until the next chore."""
-        return min(chore.due_at for chore in self._chores) - monotonic()
+        due = (chore.due_at for chore in self._chores if not self._is_held_up(chore))
+        return min(due) - monotonic()
 
     def take_up_soon(self) -> None:
         """Something that held records wait for has happened."""
@@ -74,12 +77,17 @@ class Chores:
 
         A chore with more to do is due again at once, one that failed after its interval.
         """
-        due = [chore for chore in self._chores if chore.due_at <= monotonic()]
-        for chore in due:
-            chore.due_at = monotonic() + chore.every_s
-            if chore.run():
-                chore.due_at = 0.0
-        return bool(due)
+        was_done = False
+        for chore in self._chores:
+            if chore.due_at <= monotonic() and not self._is_held_up(chore):
+                was_done = True
+                chore.due_at = monotonic() + chore.every_s
+                if chore.run():
+                    chore.due_at = 0.0
+        return was_done
+
+    def _is_held_up(self, chore: _Chore) -> bool:
+        return chore.fills_outbox and self._is_outbox_full
 
     def _take_up_held(self) -> bool:
         started = monotonic()
@@ -102,11 +110,16 @@ class Chores:
         return False
 
     def _press_back(self) -> bool:
-        """Stop consuming while the outbox is full, and go on when half of it is drained."""
+        """Add nothing to a full outbox, and go on when half of it is drained, by the relay alone.
+
+        Nothing is consumed meanwhile, no held record is taken up, and the ticks rest.
+        """
         depth = self._transact(outbox.depth)
         if depth >= self._settings.outbox_rows_max:
+            self._is_outbox_full = True
             self._assignment.pause(list(self._assignment.claims), "outbox")
         elif depth <= self._settings.outbox_rows_max // 2:
+            self._is_outbox_full = False
             self._assignment.resume(list(self._assignment.claims), "outbox")
         return False
 

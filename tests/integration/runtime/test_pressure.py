@@ -1,6 +1,8 @@
 """What is bounded: the outbox while nothing is published, the queue behind one dead letter."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,10 +12,21 @@ from shared.dead_letters import Filter, decide
 from shared.events.base import Event
 from shared.events.billing import ReviewDecided
 from shared.runtime import loop
+from shared.runtime.service import Tick
+from shared.runtime.takeup import LANES_MAX
 from shared.topology import BY_NAME
+from tests.integration.runtime import bench
 from tests.integration.runtime.bench import Echo, metric
 from tests.integration.runtime.conftest import MakeEcho
-from tests.integration.runtime.echo import DECIDED, REQUESTED, request
+from tests.integration.runtime.echo import (
+    DECIDED,
+    REQUESTED,
+    SPEC,
+    EchoStore,
+    on_requested,
+    policy,
+    request,
+)
 
 BATCH = 20
 FULL = 100
@@ -98,6 +111,53 @@ def test_consumption_goes_on_once_half_is_drained(echo: Echo) -> None:
         assert is_pressed() == pressed
     echo.until(hurried(echo, is_pressed))
     assert FULL <= echo.count("outbox") < FULL + BATCH
+
+
+def test_held_records_are_not_taken_up_while_the_outbox_is_full(echo: Echo) -> None:
+    """Given no relay and a fact that many wait for, then they are taken up until it is full.
+
+    With a relay the rest follows, though nothing new comes.
+    """
+    waiters = [request(f"s{number:03}", 1, "wait:p1") for number in range(2 * LANES_MAX + FULL)]
+    echo.publish(*waiters)
+    echo.until(lambda: echo.count("held_record") == len(waiters))
+    echo.publish(policy("p1"))
+    echo.until(hurried(echo, is_pressed))
+    for _ in range(5):
+        echo.hurry()
+        echo.loop.step()
+    published_later = echo.count("outbox")
+    assert FULL <= published_later <= FULL + LANES_MAX
+    assert echo.count("held_record") == len(waiters) - published_later
+    echo.start_relay()
+    echo.until(lambda: len(echo.subjects()) == len(waiters))
+    assert echo.held() == []
+
+
+def test_no_tick_adds_to_a_full_outbox(
+    make_echo: MakeEcho, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a tick that always has more to tell, then it rests while nothing is published."""
+    turns: list[datetime] = []
+
+    def remind(store: EchoStore, now: datetime) -> list[Event]:
+        turns.append(now)
+        requested = request("s1", len(turns))
+        store.prefetch([requested])
+        return [*on_requested(requested, store, now)] * BATCH
+
+    monkeypatch.setattr(bench, "SPEC", replace(SPEC, ticks=(Tick("remind", remind),)))
+    echo = make_echo(outbox_rows_max=FULL).joined()
+    echo.stop_relay()
+    echo.until(hurried(echo, is_pressed))
+    told = len(turns)
+    for _ in range(5):
+        echo.hurry()
+        echo.loop.step()
+    assert len(turns) == told
+    assert echo.count("outbox") < FULL + BATCH
+    echo.start_relay()
+    echo.until(lambda: len(turns) > told + FULL // BATCH)
 
 
 def test_a_key_with_too_many_parked_holds_its_partition_until_somebody_decides(

@@ -59,8 +59,10 @@ class Segment:
 def segments(wire: Wire, value: Any, path: str = "") -> Iterator[Segment]:  # noqa: ANN401 -- of any field
     """The body of `value`, piece by piece."""
     match wire:
+        case Leaf(encode=encode) if wire.decimals and encode:
+            yield Segment(path, _sized(encode(value)), wire)
         case Leaf():
-            yield Segment(path, _written(wire, value), wire)
+            yield Segment(path, _writing(wire)[value], wire)
         case Maybe(inner=Leaf() as leaf) if value is None:
             yield Segment(path, b"\x00", leaf, is_absent=True)
         case Maybe():
@@ -75,13 +77,6 @@ def segments(wire: Wire, value: Any, path: str = "") -> Iterator[Segment]:  # no
         case Part():
             for name, field in wire.fields:
                 yield from segments(field, getattr(value, name), f"{path}.{name}")
-
-
-def _written(leaf: Leaf, value: Any) -> bytes:  # noqa: ANN401 -- of any field
-    """The bytes of one value; the codec's writer has a way of its own for decimals."""
-    if leaf.decimals and leaf.encode:
-        return _sized(leaf.encode(value))
-    return bytes(_writing(leaf)[value])
 
 
 # ---------------------------------------------------------------- what a field should never hold

@@ -13,7 +13,8 @@ from shared.errors import Transient
 LIMITS: Final = frozenset({"transaction-limit", "statement-timeout"})
 """The reasons that speak of too much work in one transaction."""
 
-_DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError)
+_TOO_LARGE = psycopg.errors.ProgramLimitExceeded  # a value for an index, say
+_DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError, _TOO_LARGE)
 _LOST_CONNECTION = (InvalidRequestError, PendingRollbackError)  # their subclasses are bugs
 
 
@@ -69,4 +70,6 @@ _REASONS = (
 
 def _database_reason(error: BaseException | None) -> str | None:
     """The driver's own error; COPY raises it as it is."""
+    if isinstance(error, _TOO_LARGE):
+        return None  # the driver counts it among the operational ones
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), None)

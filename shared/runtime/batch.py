@@ -273,8 +273,9 @@ class Batch:
 
     def _waiting_row(self, arrival: Arrival, wait: WaitFor) -> Held:
         deadline = self._clock.now() + self._spec.wait_limit
+        fact = Fact(wait.kind, wait.key)
         return held.row_of(
-            arrival, "waiting", fact_kind=wait.kind, fact_key=wait.key, deadline_at=deadline
+            arrival, "waiting", fact_kind=fact.kind, fact_key=fact.key, deadline_at=deadline
         )
 
 

@@ -11,7 +11,7 @@ from shared.errors import Invalid, Rejected, Undecodable
 from shared.events.base import Event
 from shared.events.masterdata import Contact
 from shared.identity import key_of, message_id, message_id_of_fields
-from shared.ids import cause_id
+from shared.ids import cause_id, index_key
 from shared.topology import Topic
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -45,7 +45,7 @@ class Arrival(NamedTuple):
     """A record with what it says, or with why it says nothing.
 
     `lane` is the key that its order is kept under; a record without a key, and a conflict, have a
-    lane of their own, so that they hold up nothing.
+    lane of their own, so that they hold up nothing. A very long key has a shortened one.
     """
 
     record: Record
@@ -96,6 +96,7 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
     if not record.key:
         missing = Undecodable("key-missing", f"a record of {topic.name} needs its key: {topic.key}")
         return Arrival(record, own_lane(record), failure=missing)
+    lane = index_key(record.key)
     try:
         event, content = _event(codec, record)
         wanted = key_of(topic, event)
@@ -107,10 +108,10 @@ def _arrive(codec: Codec, record: Record) -> Arrival:
                 wanted=wanted,
             )
     except Rejected as failure:
-        return _named(Arrival(record, record.key), failure).failed(failure)
+        return _named(Arrival(record, lane), failure).failed(failure)
     revision = getattr(event, topic.revision) if topic.revision else None
     identity = _message_id(record, event)
-    return Arrival(record, record.key, event, identity, content, revision)
+    return Arrival(record, lane, event, identity, content, revision)
 
 
 def _named(arrival: Arrival, failure: Rejected) -> Arrival:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, MetaData
 from shared.clock import Clock
 from shared.errors import ConfigurationError, WaitFor
 from shared.events.base import Event
+from shared.ids import index_key
 from shared.settings import Settings
 from shared.store import Store
 from shared.topology import consumers
@@ -24,10 +25,13 @@ GiveUp = Callable[[Any, Any, datetime, WaitFor], Iterable[Event]]
 
 @dataclass(frozen=True)
 class Fact:
-    """Something this service may wait for, named by kind and key."""
+    """Something this service may wait for, named by kind and key (ASCII); a long one shortened."""
 
     kind: str
     key: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", index_key(self.key.encode()).decode())
 
 
 @dataclass(frozen=True)

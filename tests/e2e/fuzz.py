@@ -273,6 +273,7 @@ KEYS: Final[dict[str, Callable[[Random, bytes], bytes | None]]] = {
     "another key": lambda _, key: key + b"x",
     "binary key": lambda rng, _: b"\x00\xff" + HOSTILE.encode() + rng.randbytes(6),
     "huge key": lambda _, key: key * 2000,
+    "huge random key": lambda rng, key: key + rng.randbytes(rng.choice((2_700, 10_000))),
 }
 
 

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from threading import Event as Waiter
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, event, text
 
 from shared import db, kafka
 from shared.clock import monotonic
-from shared.dead_letters import Filter, mend
+from shared.dead_letters import Filter, decide, mend
 from shared.events.base import Event
 from shared.events.billing import ReviewRequested
 from shared.runtime import takeup
@@ -63,6 +64,24 @@ def aged(subject: str) -> ReviewRequested:
 
 def invalid(subject: str) -> ReviewRequested:
     return request(subject, 1).model_copy(update={"requested_by": "x" * 3000})
+
+
+def test_a_key_too_long_for_an_index_holds_up_its_own_records_alone(echo: Echo) -> None:
+    """Given a broken record and one more under 10,000 random bytes, then both are kept in order."""
+    key = Random(1).randbytes(10_000)
+    echo.raws([(REQUESTED, key, b"garbage"), (REQUESTED, key, b"more")], partition=0)
+    echo.publish(*(request(f"s{number}", 1) for number in range(12)))
+    echo.until(lambda: len(echo.subjects()) == 12)
+    rows = echo.query("SELECT state, key, octet_length(lane) FROM held_record ORDER BY id")
+    assert [(state, bytes(kept)) for state, kept, _ in rows] == [("dead", key), ("parked", key)]
+    assert {size for *_, size in rows} == {1000}
+    for still in (1, 0):
+        assert decide(echo.settings, echo.letters(Filter()), "discard", "tester", "hostile") == 1
+        echo.until(partial(lambda left: _undecided(echo) == left, still))
+
+
+def _undecided(echo: Echo) -> int:
+    return sum(state != "discarded" for state, _ in echo.held())
 
 
 # ---------------------------------------------------------------- k of 500

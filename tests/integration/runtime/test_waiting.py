@@ -16,6 +16,7 @@ from shared.retry import transient_reason
 from shared.runtime.attempts import Attempts
 from shared.runtime.batch import Batch
 from shared.runtime.records import Record, arrive
+from shared.runtime.service import Fact
 from shared.runtime.takeup import TakeUp
 from shared.topology import SERVICE
 from tests.integration.runtime.bench import Echo, metric
@@ -100,6 +101,14 @@ def test_a_fact_and_its_waiter_at_the_same_moment_never_miss_each_other(echo: Ec
     assert echo.count("held_key") == 0
     for side in (waiting, arriving):
         side.engine.dispose()
+
+
+def test_a_fact_may_be_longer_than_an_index_takes(echo: Echo) -> None:
+    """Given the waiter and the arrival of a fact of 8,000 random digits, then they meet."""
+    fact = Fact("estimate", Random(1).randbytes(4000).hex())
+    with echo.engine.begin() as connection:
+        assert held.meet(connection, [fact], []) == set()
+        assert held.meet(connection, [], [fact]) == {fact}
 
 
 def test_two_processes_meet_waiters_and_facts_in_any_order(

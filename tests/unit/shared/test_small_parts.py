@@ -14,7 +14,7 @@ from shared.clock import FixedClock, OffsetClock, SystemClock, clock_from, local
 from shared.documents import DocumentMissing, DocumentStore
 from shared.durations import duration
 from shared.errors import ConfigurationError, Rejected, Transient
-from shared.ids import cause_id, record_key
+from shared.ids import cause_id, index_key, record_key
 from shared.retry import Backoff, is_data_error, transient_reason
 from shared.runtime.breaker import Breaker, State
 
@@ -29,6 +29,15 @@ def test_ids_are_equal_only_for_equal_causes(left: list[str], right: list[str]) 
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=4))
 def test_no_part_of_a_key_can_forge_another(parts: list[str]) -> None:
     assert record_key(*parts).count("/") == len(parts) - 1
+
+
+def test_a_key_that_is_too_long_for_an_index_still_tells_one_from_another() -> None:
+    key = b"DE01/" + b"x" * 995
+    assert index_key(key) == key
+    longer, another = index_key(key + b"y"), index_key(key + b"z")
+    assert longer.startswith(b"DE01/xxx")
+    assert len(longer) == len(another) == 1000
+    assert longer != another
 
 
 def test_business_time_moves_ahead_for_all_and_never_back(tmp_path: Path) -> None:
@@ -77,6 +86,7 @@ def _database(cause: Exception) -> DBAPIError:
         (_database(psycopg.errors.IdleInTransactionSessionTimeout("x")), "transaction-limit"),
         (_database(psycopg.errors.QueryCanceled("x")), "statement-timeout"),
         (_database(psycopg.errors.CheckViolation("x")), None),
+        (_database(psycopg.errors.ProgramLimitExceeded("index row requires 10048 bytes")), None),
         (ValueError("a bug"), None),
     ],
 )
@@ -86,6 +96,7 @@ def test_only_the_worlds_faults_are_tried_again(error: Exception, reason: str | 
 
 def test_a_refused_value_is_some_records_fault() -> None:
     assert is_data_error(_database(psycopg.errors.CheckViolation("x")))
+    assert is_data_error(_database(psycopg.errors.ProgramLimitExceeded("x")))
     assert not is_data_error(_database(psycopg.OperationalError("x")))
 
 

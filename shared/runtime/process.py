@@ -77,7 +77,7 @@ class ServiceProcess:
             checks = (self._check_schema, self._learn_schemas, self._check_service)
             if all(self._patiently(check) for check in checks):
                 self._start()
-                _collect_seldom()
+                collect_seldom()
                 logger().info("started", port=self.health.port)
                 self._consume()
         finally:
@@ -235,7 +235,7 @@ def _warn(facility: str, text: str, left_out: int) -> None:
     logger().warning("kafka client", **told)
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """Look for cycles less often: a batch is many objects without one, which are soon gone."""
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 50)

@@ -16,6 +16,7 @@ from shared.codec.codec import Codec
 from shared.identity import message_id
 from shared.inbox import Applied
 from shared.outbox import Outgoing
+from shared.runtime.process import collect_seldom
 from shared.runtime.records import headers_from
 from shared.settings import Settings, read_settings
 from shared.topology import BY_NAME, SERVICE
@@ -40,6 +41,7 @@ def consume(work: Callable[[Connection, list[Message]], Written]) -> None:
     consumer = Consumer(kafka.consumer(settings, "bare") | {"enable.partition.eof": False})
     partitions = consumer.list_topics(SOURCE, timeout=10).topics[SOURCE].partitions
     consumer.assign([TopicPartition(SOURCE, number, OFFSET_BEGINNING) for number in partitions])
+    collect_seldom()
     while True:
         polled = [consumer.poll(1.0), *consumer.consume(settings.batch_size - 1, 0)]
         messages = [message for message in polled if message is not None]

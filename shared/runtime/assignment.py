@@ -145,12 +145,17 @@ class Assignment:
         return lambda connection: fence.claim(connection, self._owner, lows, ids)
 
     def begin(self, claims: dict[Partition, Claim]) -> None:
-        """Go on at the claimed offsets; what was revoked meanwhile is left alone."""
+        """Go on at the claimed offsets; what was revoked meanwhile is left alone.
+
+        Until something is read, the lag in time counts from here.
+        """
+        now_ms = int(system_now().timestamp() * 1000)
         for place, claim in claims.items():
             if place in self._unclaimed:
                 self._seek(place, claim.next_offset)
                 self._unclaimed.discard(place)
                 self.claims[place] = claim
+                self._times_ms[place] = now_ms
                 self.resume([place], "unclaimed")
 
     def pause(self, places: Iterable[Partition], reason: str) -> None:
@@ -223,7 +228,7 @@ class Assignment:
             reached = max(claim.next_offset, self._at_end.get(place, 0))
             lag = max(0, high - reached)
             CONSUMER_LAG_RECORDS.labels(self._service, *place).set(lag)
-            age_s = (now_ms - self._times_ms.get(place, now_ms)) / 1000
+            age_s = (now_ms - self._times_ms[place]) / 1000
             CONSUMER_LAG_SECONDS.labels(self._service, *place).set(age_s if lag else 0.0)
 
     def close(self) -> None:

@@ -118,7 +118,10 @@ class ConsumerLoop:
                 self._recover()
 
     def _work(self, records: list[Record]) -> list[Record]:
-        """Apply `records` in portions, until all are done or no longer ours; returns the rest."""
+        """Apply `records` in portions, until all are done or no longer ours; returns the rest.
+
+        The chores go on while a portion is tried again: gauges, ticks and other keys do not wait.
+        """
         records = [record for record in records if self._intake.is_next(record)]
         while records and not self.is_stopping:
             portion = records[: self._limit]
@@ -126,6 +129,7 @@ class ConsumerLoop:
                 self._attempt(portion)
             except Exception as error:  # noqa: BLE001 -- sorted by fate, the rest raised
                 self._survive(error, portion)
+                self._guard(self.chores.run)
             else:
                 self._recover()
                 self._limit = min(self._settings.batch_size, self._limit * 2)

@@ -1,17 +1,25 @@
 """Database or broker away: no record is at fault, no process dies, and all goes on after it."""
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from shared import outbox
 from shared.clock import monotonic
 from shared.codec.codec import Codec
+from shared.errors import Transient
+from shared.events.base import Event
 from shared.events.billing import ReviewDecided
+from shared.runtime.service import Tick
 from shared.topology import BY_NAME
-from tests.integration.runtime.bench import LIMIT_S, Echo
-from tests.integration.runtime.echo import AT, DECIDED, SPEC, request
+from tests.integration.runtime import bench
+from tests.integration.runtime.bench import LIMIT_S, Echo, metric
+from tests.integration.runtime.conftest import MakeEcho
+from tests.integration.runtime.echo import AT, DECIDED, REQUESTED, SPEC, EchoStore, request
 from tests.integration.runtime.instances import Instances, until
 from tests.integration.runtime.lengths import AWAY_S
 from tests.integration.runtime.proxy import Lines, Proxy
@@ -28,6 +36,34 @@ def test_an_outage_costs_time_and_nothing_else(
 ) -> None:
     """Given work while a server is away, then we are unready, and later all is done in order."""
     survive(echo, instances, lines, server, how, AWAY_S[server])
+
+
+def test_a_batch_that_is_tried_again_holds_up_no_chore(
+    make_echo: MakeEcho, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one batch that the world is not ready for, then lag is shown and ticks go on."""
+    prefetch, attempts = EchoStore.prefetch, Counter[str]()
+    ticks: list[datetime] = []
+
+    def unready(store: EchoStore, events: Sequence[Event]) -> None:
+        prefetch(store, events)
+        attempts["made"] += 1
+        if len(ticks) < 2 or not metric("consumer_lag_records", topic=REQUESTED, partition="0"):
+            assert attempts["made"] < 10, "nothing else was done meanwhile"
+            echo.hurry()
+            raise Transient("echo", "not yet")
+
+    def tick(store: EchoStore, now: datetime) -> list[Event]:
+        del store
+        ticks.append(now)
+        return []
+
+    monkeypatch.setattr(bench, "SPEC", replace(SPEC, ticks=(Tick("look", tick),)))
+    echo = make_echo().joined()
+    ticks.clear()
+    monkeypatch.setattr(EchoStore, "prefetch", unready)
+    echo.raws([(REQUESTED, *echo.value(request("s1", 1)))], partition=0)
+    echo.until(lambda: echo.subjects() == {"s1": "1,"})
 
 
 def test_a_database_that_vanishes_is_given_up_by_the_system(echo: Echo) -> None:

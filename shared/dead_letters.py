@@ -170,10 +170,28 @@ def decide(
 def mend(settings: Settings, letter: DeadLetter, event: Event, who: str, why: str) -> int:
     """Replay `letter` with `event` in place of its value; both values are kept.
 
-    Returns 1, or 0 when it was decided before. Raises `Invalid` when `event` is another fact than
-    the broken record: of another topic, key or, where that can be told, business key.
+    Returns 1, or 0 when it was decided before. Raises as `check_mend`.
     """
-    topic, reason = BY_NAME[letter.topic], _said(why)
+    reason = _said(why)
+    check_mend(letter, event)
+    value = Codec(registry_from(settings)).encode(event)
+    with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
+        return _decide(connection, [letter.id], "replay", who, reason, value)
+
+
+def check_mend(letter: DeadLetter, event: Event) -> None:
+    """Raise `Invalid` when `event` is another fact than the broken record.
+
+    That is of another topic, key or, where that can be told, business key. What came without a key
+    has no place in any key's order, so nothing mends it.
+    """
+    topic = BY_NAME[letter.topic]
+    if not letter.key:
+        raise Invalid(
+            "key-missing",
+            "a record without a key cannot be mended: discard it, and send its event as a new one",
+            topic=topic.name,
+        )
     if topic_of(event) is not topic or key_of(topic, event) != letter.key:
         raise Invalid(
             "key-mismatch",
@@ -187,9 +205,6 @@ def mend(settings: Settings, letter: DeadLetter, event: Event, who: str, why: st
             "a mended record keeps what makes it unique; what is another fact, send as a new one",
             unique_by=", ".join(topic.business_key),
         )
-    value = Codec(registry_from(settings)).encode(event)
-    with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
-        return _decide(connection, [letter.id], "replay", who, reason, value)
 
 
 def _decide(

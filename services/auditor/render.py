@@ -15,6 +15,7 @@ from services.auditor.domain.arithmetic import minor_unit
 from services.auditor.domain.findings import Checked, Severity
 from services.auditor.domain.report import Report
 from services.auditor.domain.status import ServiceStatus, Status
+from shared.terminal import printable
 
 _FINDINGS_SHOWN: Final = 20
 
@@ -123,13 +124,13 @@ def _print_findings(one: Checked, console: Console) -> None:
     console.print(f"\n[bold]{escape(one.meaning)}[/bold]")
     for finding in one.findings[:_FINDINGS_SHOWN]:
         style = "red" if finding.severity is Severity.ERROR else ""
-        console.print(Text(finding.subject, style), soft_wrap=True)
+        console.print(Text(printable(finding.subject), style), soft_wrap=True)
         for what, said in (
             ("expected", finding.expected),
             ("found", finding.found),
             ("look at", finding.look),
         ):
-            console.print(Text(f"    {what:9} {said}"), soft_wrap=True)
+            console.print(Text(printable(f"    {what:9} {said}")), soft_wrap=True)
     if len(one.findings) > _FINDINGS_SHOWN:
         console.print(f"... and {len(one.findings) - _FINDINGS_SHOWN} more; --json shows all.")
 

@@ -15,6 +15,7 @@ from shared.events.base import Event
 from shared.events.masterdata import Contact
 from shared.events.production import JobCompleted, Phase, Resource, UsageReported
 from shared.identity import key_of, message_id, topic_of
+from shared.terminal import printable
 
 _LINES_MAX = 40
 _PERSONAL = ("name", "email")
@@ -44,7 +45,7 @@ def closing(outcomes: Sequence[Outcome], fate: str) -> str:
 
 
 def _head(outcome: Outcome) -> Text:
-    return Text.assemble((outcome.source, "bold"), (f" {outcome.kind}", "dim"))
+    return Text.assemble((printable(outcome.source), "bold"), (f" {outcome.kind}", "dim"))
 
 
 def _became(outcome: Outcome) -> Group:
@@ -64,7 +65,7 @@ def _became(outcome: Outcome) -> Group:
 
 def _indented(line: str, style: str) -> Padding:
     """The line below its file; what does not fit goes on below it, as far in."""
-    text = line.lstrip()
+    text = printable(line.lstrip())
     depth = 2 + len(line) - len(text)
     return Padding(Text(text, style), (0, 0, 0, depth), expand=False)
 

@@ -6,9 +6,9 @@ Exit code 0 when all is well, 1 when something in the input or the books is wron
 import sys
 
 from shared.cli.app import app
-from shared.cli.terminal import printable
 from shared.errors import ColophonError, ConfigurationError
 from shared.local.errors import LocalStackError
+from shared.terminal import printable
 
 
 def main() -> None:

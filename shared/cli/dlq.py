@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from shared.cli.servers import servers
-from shared.cli.terminal import say
 from shared.dead_letter_content import Content, Difference, content
-from shared.dead_letters import PER_S, DeadLetter, Decision, Filter, decide, find, mend
+from shared.dead_letters import PER_S, DeadLetter, Decision, Filter, check_mend, decide, find, mend
 from shared.durations import duration
 from shared.errors import ConfigurationError
 from shared.events.base import Event, faults_of
 from shared.settings import Settings
+from shared.terminal import say
 from shared.topology import BY_NAME
 
 app = typer.Typer(help="Dead letters: what failed, why, and what to do.", no_args_is_help=True)
@@ -42,7 +42,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
-def list_(
+def list_(  # noqa: PLR0913 -- each is an option
     *,
     service: Service = None,
     topic: Topic = None,
@@ -51,17 +51,22 @@ def list_(
     older_than: Older = None,
     newer_than: Newer = None,
     closed: Annotated[bool, typer.Option("--all", help="Also what is settled.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="Print so many at most; 0 for all.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """List dead letters, oldest first."""
+    """List dead letters, oldest first, and count them by service and reason; as JSON, all."""
     ages = _span(older_than), _span(newer_than)
     letters = find(servers(), Filter(service, topic, key, code, *ages, closed=closed))
     if as_json:
         _print_json([asdict(letter) for letter in letters])
         return
-    for letter in letters:
+    shown = letters[: limit or None]
+    for letter in shown:
         say(_lines(letter))
-    typer.echo(f"{len(letters)} dead letters")
+    counts = Counter((letter.service, letter.code) for letter in letters)
+    say(f"{count:7} {service} {code}" for (service, code), count in counts.most_common())
+    more = "" if len(shown) == len(letters) else f", the first {limit} shown (--limit 0 shows all)"
+    typer.echo(f"{len(letters)} dead letters{more}")
 
 
 @app.command("show")
@@ -164,6 +169,7 @@ def _mend(wanted: Filter, file: Path | None, why: str, *, dry_run: bool) -> None
         _edited(settings, letter) if file is None else _corrected(letter, str(file), _text(file))
     )
     if dry_run:
+        check_mend(letter, event)
         _say_would("replay", [letter])
         return
     done = mend(settings, letter, event, getpass.getuser(), why)
@@ -202,7 +208,8 @@ def _named(settings: Settings, wanted: Filter) -> list[DeadLetter]:
     unknown = set(wanted.ids) - {letter.id for letter in letters}
     if unknown:
         names = ", ".join(sorted(map(str, unknown)))
-        msg = f"no such open dead letter: {names} (`colophon dlq list --all` shows the settled)"
+        which = "dead letter" if wanted.closed else "open dead letter"
+        msg = f"no such {which}: {names} (`colophon dlq list --all` shows them, settled ones too)"
         raise ConfigurationError(msg)
     return letters
 
@@ -216,7 +223,8 @@ def _say_would(decision: Decision, letters: Sequence[DeadLetter]) -> None:
 
 def _lines(letter: DeadLetter) -> list[str]:
     """One dead letter in words, whole, whatever the terminal's width; its id comes first."""
-    state = f"{letter.state}, to {letter.decision}" if letter.decision else letter.state
+    is_due = letter.state == "dead" and letter.decision
+    state = f"dead, to {letter.decision}" if is_due else letter.state
     behind = f", {letter.behind} records behind it" if letter.behind else ""
     return [
         f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {letter.service}  {state}{behind}",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +18,8 @@ from shared.cli import dlq
 from shared.codec.codec import Codec
 from shared.db import OWNER
 from shared.dead_letter_content import HIDDEN, content
-from shared.dead_letters import Filter, find
-from shared.errors import ConfigurationError
+from shared.dead_letters import Filter, check_mend, find
+from shared.errors import ConfigurationError, Invalid
 from shared.events.base import Event
 from shared.events.masterdata import Contact
 from shared.events.payments import PaymentApplied
@@ -148,6 +149,10 @@ def test_a_bad_correction_is_refused_by_field(run: Dlq, tmp_path: Path) -> None:
     assert "\n  currency: " in said
     assert "\n  amount: " in said
     assert "pydantic" not in said
+    file.write_text(PAYMENT.model_copy(update={"payment_id": "PAY-2"}).model_dump_json())
+    tried = run("replay", IDS["notifier"], "--value", file, "--why", "x", "--dry-run")
+    assert isinstance(tried.exception, Invalid)
+    assert "keeps what makes it unique" in str(tried.exception)
     said = refusal(run("replay", IDS["notifier"], "--value", tmp_path / "none", "--why", "x"))
     assert said == f"--value {tmp_path / 'none'} cannot be read: No such file or directory"
 
@@ -161,6 +166,7 @@ def test_a_bad_correction_is_refused_by_field(run: Dlq, tmp_path: Path) -> None:
         (("replay", "--why", "all of them"), "name dead letters"),
         (("replay", "--code", "currency-mismatch", "--why", ""), "say why"),
         (("discard", str(cause_id("none")), "--why", "x"), "no such open dead letter"),
+        (("show", str(cause_id("none"))), "no such dead letter"),
         (("replay", "--value", "file", "--code", "x", "--why", "x"), "name it by its id"),
     ],
 )
@@ -169,6 +175,24 @@ def test_wrong_use_is_refused(
 ) -> None:
     assert said in refusal(run(*arguments))
     assert states(refused) == dict.fromkeys(SERVICES)
+
+
+def test_a_long_list_is_cut_and_counted(run: Dlq) -> None:
+    """Given more letters than asked for, then the sum still tells of all."""
+    said = run("list", "--limit", "1").output
+    assert str(IDS["notifier"]) in said
+    assert str(IDS["ledger_writer"]) not in said
+    assert "1 ledger_writer currency-mismatch" in said
+    assert said.endswith("2 dead letters, the first 1 shown (--limit 0 shows all)\n")
+    assert run("list", "--limit", "0").output.endswith("2 dead letters\n")
+    assert len(listed(run)) == 2
+
+
+def test_a_letter_without_a_key_is_not_mended(refused: Settings) -> None:
+    """Given a record whose key is missing, then whoever mends it is told what to do instead."""
+    letter = replace(find(refused, Filter(service="notifier"))[0], key="")
+    with pytest.raises(Invalid, match="cannot be mended: discard it"):
+        check_mend(letter, PAYMENT)
 
 
 def test_letters_are_chosen_by_age(run: Dlq, refused: Settings) -> None:

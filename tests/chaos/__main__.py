@@ -38,9 +38,7 @@ def _print(console: Console, result: Result) -> None:
     if result.verified is not None:
         tool("auditor").print_summary(result.verified, console)
         tool("auditor").print_report(result.verified, console)
-        console.print(
-            "What is held or dead above is this run's poison; the oracle knows each."
-        )
+        console.print("What is held or dead above is this run's poison; the oracle knows each.")
     table = Table("fault", "times", title="Faults survived", title_justify="left")
     for kind, count in sorted(result.survived.items()):
         table.add_row(kind, str(count))

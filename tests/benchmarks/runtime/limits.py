@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event as Waiter
 
+from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
-from shared import db
+from shared import db, kafka
 from shared.clock import monotonic
 from shared.db import OWNER
 from shared.settings import Settings
 from shared.testing import scratch_database
+from shared.topology import role_of
 from tests.benchmarks.runtime.race import (
     LIMIT_S,
     Result,
@@ -78,6 +80,7 @@ def starts(settings: Settings) -> Starts:
     with scratch_database(settings) as scratch:
         prepare(scratch)
         fill(scratch, _FEW, LINES["300 bytes"])
+        _await_nobody(scratch)
         began_at = monotonic()
         with running(scratch, command) as children:
             target = Target(scratch, children)
@@ -95,6 +98,17 @@ def starts(settings: Settings) -> Starts:
             target.reach(2 * _FEW)
         failover_s = _failover(scratch, command)
     return Starts(first_s, leaving_s, again_s, failover_s)
+
+
+def _await_nobody(settings: Settings) -> None:
+    """Wait until the group has forgotten whoever was killed before: a session's time."""
+    admin = AdminClient(kafka.client(settings, role_of(SPEC.name)))
+    deadline, rest = monotonic() + LIMIT_S, Waiter()
+    while admin.describe_consumer_groups([SPEC.name])[SPEC.name].result(LIMIT_S).members:
+        if monotonic() > deadline:
+            msg = f"the group {SPEC.name} is not empty"
+            raise RuntimeError(msg)
+        rest.wait(_LOOK_S)
 
 
 def _failover(settings: Settings, command: list[str]) -> float:

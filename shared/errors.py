@@ -96,10 +96,12 @@ class Unreachable(Transient, ConfigurationError):
 
 
 class ConcurrentWrite(Transient):
-    """Another transaction wrote the same row first: run the batch again on what it wrote."""
+    """Another transaction wrote or deleted the same row: run the batch again on what it left."""
 
     def __init__(self, table: str) -> None:
-        super().__init__("concurrent-write", f"a concurrent transaction wrote to {table}")
+        super().__init__(
+            "concurrent-write", f"rows of {table} are not as they were read: another wrote them"
+        )
 
 
 def kind_of(error: BaseException) -> str:

@@ -16,7 +16,7 @@ _REMEMBER = text(
     "INSERT INTO inbox (message_id, fingerprint, topic, partition, position)"
     " SELECT * FROM unnest(CAST(:message_id AS uuid[]), CAST(:fingerprint AS bytea[]),"
     " CAST(:topic AS text[]), CAST(:partition AS integer[]), CAST(:position AS bigint[]))"
-    " ON CONFLICT DO NOTHING"
+    " ON CONFLICT (message_id) DO NOTHING"
 )
 
 

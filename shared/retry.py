@@ -12,6 +12,10 @@ from shared.errors import Transient
 
 LIMITS: Final = frozenset({"transaction-limit", "statement-timeout"})
 """The reasons that speak of too much work in one transaction."""
+RACES: Final = frozenset({"concurrent-write"})
+"""The reasons that blame another transaction, wrongly where it would seem to win for ever."""
+NARROWED: Final = LIMITS | RACES
+"""With these a batch is halved, and the record that is left alone is given up in the end."""
 
 _TOO_LARGE = psycopg.errors.ProgramLimitExceeded  # a value for an index, say
 _DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError, _TOO_LARGE)

@@ -61,7 +61,8 @@ class Rows(Generic[R]):
     `row` is a frozen dataclass with one field per column, in any order. Rows that were loaded
     with `lock` are held until the end of the transaction, in key order, so that two batches
     cannot deadlock on them. A row put under a key that was not there is inserted; when another
-    transaction was faster, `ConcurrentWrite` makes the batch run again.
+    transaction was faster, `ConcurrentWrite` makes the batch run again. What breaks any other
+    constraint is refused by the database, whoever was faster.
     """
 
     def __init__(self, table: Table, row: type[R], *, lock: bool = True) -> None:
@@ -151,7 +152,7 @@ class Rows(Generic[R]):
         fresh = [self._known[key] for key in dirty if key not in self._stored]
         changed = [self._known[key] for key in dirty if key in self._stored]
         if fresh:
-            self._write(connection, insert_statement(self.table, self._names), fresh)
+            self._write(connection, _insert_missing(self.table, self._names), fresh)
         if changed:
             self._write(connection, _update(self.table, self._names, self.key_columns), changed)
         self._stored.update(self._dirty)
@@ -216,16 +217,20 @@ def column_arrays(table: Table, names: Sequence[str], rows: Sequence[object]) ->
 
 
 def insert_statement(table: Table, names: Sequence[str]) -> TextClause:
-    """INSERT ... SELECT unnest ... ON CONFLICT DO NOTHING: one statement for any number of rows."""
-    return _insert(table, tuple(names))
+    """INSERT ... SELECT unnest ...: one statement for any number of rows."""
+    return text(_insert(table, names))
 
 
 @cache
-def _insert(table: Table, names: tuple[str, ...]) -> TextClause:
-    columns = ", ".join(names)
-    return text(
-        f"INSERT INTO {table.name} ({columns}) SELECT {_cast_back(table, names)}"  # noqa: S608 -- names of our own tables
-        f" FROM {_unnest(table, names)} ON CONFLICT DO NOTHING"
+def _insert_missing(table: Table, names: tuple[str, ...]) -> TextClause:
+    key = ", ".join(column.name for column in table.primary_key)
+    return text(f"{_insert(table, names)} ON CONFLICT ({key}) DO NOTHING")
+
+
+def _insert(table: Table, names: Sequence[str]) -> str:
+    return (
+        f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {_cast_back(table, names)}"  # noqa: S608 -- names of our own tables
+        f" FROM {_unnest(table, names)}"
     )
 
 

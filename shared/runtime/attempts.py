@@ -1,15 +1,16 @@
-"""How often each record has failed by a bug: after some attempts it is given up."""
+"""How often each record has failed by a bug or lost a race: after some attempts it is given up."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from shared.errors import Rejected, headline
-from shared.retry import LIMITS, transient_reason
+from shared.retry import LIMITS, RACES, transient_reason
 from shared.runtime.fence import Partition
 from shared.runtime.records import Arrival
 from shared.runtime.watch import HandlerTimeout
 
 ATTEMPTS_MAX = 3
+RACES_MAX = 6
 
 Place = tuple[str, int, int]
 
@@ -22,11 +23,12 @@ class Attempts:
         self._given_up: dict[Place, Rejected] = {}
 
     def count(self, place: Place, cause: BaseException) -> bool:
-        """The record at `place` broke its handler; says whether it is given up for `cause` now."""
+        """The record at `place` failed; says whether it is given up for `cause` now."""
         self._counts[place] += 1
-        is_last = self._counts[place] >= ATTEMPTS_MAX
+        reason = transient_reason(cause)
+        is_last = self._counts[place] >= (RACES_MAX if reason in RACES else ATTEMPTS_MAX)
         if is_last:
-            is_late = isinstance(cause, HandlerTimeout) or transient_reason(cause) in LIMITS
+            is_late = isinstance(cause, HandlerTimeout) or reason in LIMITS
             code = "handler-timeout" if is_late else "handler-bug"
             failure = Rejected(code, headline(cause))
             failure.__cause__ = cause

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from shared import held, metrics, outbox, tracing
 from shared.clock import Clock, monotonic
 from shared.codec.codec import Codec
-from shared.retry import LIMITS, transient_reason
+from shared.retry import NARROWED, transient_reason
 from shared.runtime import gauges
 from shared.runtime.assignment import Assignment
 from shared.runtime.attempts import Attempts
@@ -94,7 +94,7 @@ class Chores:
         try:
             outcome, more = self._transact(self._held.run)
         except Exception as error:
-            if transient_reason(error) in LIMITS:
+            if transient_reason(error) in NARROWED:
                 self._held.narrow(error)
             raise
         self._held.widen()

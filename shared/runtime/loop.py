@@ -15,10 +15,10 @@ from shared.clock import Clock, monotonic, system_now
 from shared.codec.codec import Codec
 from shared.errors import ColophonError, headline
 from shared.logging import logger
-from shared.retry import LIMITS, Backoff, transient_reason
+from shared.retry import NARROWED, Backoff, transient_reason
 from shared.runtime import faults, fence
 from shared.runtime.assignment import Assignment
-from shared.runtime.attempts import Attempts
+from shared.runtime.attempts import Attempts, Place
 from shared.runtime.batch import Batch, HandlerFailed, TooManyParked
 from shared.runtime.breaker import Breaker
 from shared.runtime.chores import Chores, count_outcome
@@ -110,7 +110,7 @@ class ConsumerLoop:
                 self._count_all(error)
             elif reason is None:
                 raise
-            elif reason in LIMITS:
+            elif reason in NARROWED:
                 self._backoff.reset()  # whoever takes up held records takes fewer now
             self._retry_later(reason or "handler", error)
         else:
@@ -154,9 +154,9 @@ class ConsumerLoop:
                 reason = transient_reason(error)
                 if reason is None:
                     raise error
-                if reason in LIMITS and len(portion) == 1:
-                    self._count(portion[0], error)
-                elif reason in LIMITS:
+                if reason in NARROWED and len(portion) == 1:
+                    self._count(portion[0].place, error)
+                elif reason in NARROWED:
                     self._limit = max(1, len(portion) // 2)
                     self._backoff.reset()  # a smaller portion is another attempt
                 self._retry_later(reason, error)
@@ -228,12 +228,12 @@ class ConsumerLoop:
 
     def _count_all(self, error: HandlerFailed) -> None:
         for arrival, cause in error.failures:
-            self._count(arrival.record, cause)
+            self._log.error("handler failed", place=arrival.record.place, exc_info=cause)
+            self._count(arrival.record.place, cause)
 
-    def _count(self, record: Record, cause: Exception) -> None:
-        """A handler broke: after some attempts its record is given up, with the stack trace."""
-        self._log.error("handler failed", place=record.place, exc_info=cause)
-        if self._attempts.count(record.place, cause):
+    def _count(self, place: Place, cause: Exception) -> None:
+        """A record failed: after some attempts it is given up, with the stack trace."""
+        if self._attempts.count(place, cause):
             self._backoff.reset()  # without this record, it is another batch
 
     def _retry_later(self, reason: str, error: Exception) -> None:

@@ -18,6 +18,7 @@ from shared.dead_letters import Filter, decide, mend
 from shared.events.base import Event
 from shared.events.billing import ReviewRequested
 from shared.runtime import takeup
+from shared.runtime.attempts import RACES_MAX
 from shared.settings import Settings
 from shared.topology import BY_NAME, role_of
 from tests.integration.runtime.bench import Echo, metric
@@ -158,6 +159,66 @@ def test_arithmetic_that_fails_is_a_bug_unless_a_figure_grew(echo: Echo) -> None
         "DE01/divide": "handler-bug",
         "DE01/convert": "handler-bug",
     }
+
+
+# ---------------------------------------------------------------- never to be written
+
+
+@contextmanager
+def altered(echo: Echo, alter: str, restore: str) -> Iterator[None]:
+    """The service's tables as a hand has changed them."""
+    echo.query(alter)
+    yield
+    echo.query(restore)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_second_unique_constraint_refuses_one_record(echo: Echo, *, together: bool) -> None:
+    """Given two subjects of one total where it must be unique, then the later is a dead letter."""
+    unique = "CREATE UNIQUE INDEX subject_total ON subject (total)"
+    with altered(echo, unique, "DROP INDEX subject_total"):
+        echo.joined()
+        records = [request("s1", 1, total=7), request("s2", 1, total=7), request("s3", 1, total=8)]
+        batches = [records] if together else [[record] for record in records]
+        for batch in batches:
+            echo.raws(((REQUESTED, *echo.value(event)) for event in batch), partition=0)
+            echo.gather(len(batch))
+            echo.until(echo.is_drained)
+    assert echo.subjects() == {"s1": "1,", "s3": "1,"}
+    (row,) = echo.query("SELECT key, state, code, message FROM held_record")
+    assert (bytes(row.key), row.state, row.code) == (b"DE01/s2", "dead", "database-refused")
+    assert "subject_total" in row.message
+
+
+NO_UPDATE = """
+    CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER no_update BEFORE UPDATE ON subject
+    FOR EACH ROW WHEN (OLD.subject_id = 's3') EXECUTE FUNCTION skip()
+"""
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_row_that_can_never_be_written_is_found_and_its_record_kept(
+    echo: Echo, *, held: bool
+) -> None:
+    """Given a row whose change never arrives, then just its record is given up, live or held."""
+    subjects = [f"s{number}" for number in range(8)]
+    echo.publish(*(request(subject, 1) for subject in subjects))
+    echo.until(lambda: len(echo.subjects()) == 8)
+    retries = metric("consumer_retries_total", reason="concurrent-write")
+    reasons = ["wait:p"] if held else []
+    with altered(echo, NO_UPDATE, "DROP FUNCTION skip CASCADE"):
+        echo.publish(*(request(subject, 2, *reasons) for subject in subjects))
+        if held:
+            echo.until(lambda: len(echo.held()) == 8)
+            echo.publish(policy("p"))
+        echo.until(lambda: echo.held() == [("dead", "handler-bug")])
+        echo.until(echo.is_drained)
+    assert echo.subjects() == {subject: "1," if subject == "s3" else "1,2," for subject in subjects}
+    (row,) = echo.query("SELECT key, attempts, message FROM held_record")
+    assert (bytes(row.key), row.attempts) == (b"DE01/s3", RACES_MAX)
+    assert "rows of subject" in row.message
+    assert metric("consumer_retries_total", reason="concurrent-write") >= retries + RACES_MAX
 
 
 # ---------------------------------------------------------------- too slow

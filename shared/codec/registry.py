@@ -1,4 +1,4 @@
-"""A Confluent-compatible schema registry: ids fetched once and kept, its absence never poison.
+"""A Confluent-compatible schema registry: what it says is kept, its absence never poison.
 
 Only what a registry says of a schema is an answer. All else (no connection, a proxy's page, an
 overload, no rights) means that it is not there for us now, and is tried again.
@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from shared.clock import monotonic
@@ -24,6 +24,8 @@ _TIMEOUT_S = 5.0
 _BYTES_MAX = 1024 * 1024
 _PART_BYTES = 64 * 1024
 _WORDS_MAX = 500
+_REFUSED_MAX = 1000
+_REFUSED_KEPT_S = 10.0
 _ID_MAX = 2**31 - 1
 _OK = 200
 _SUBJECT_UNKNOWN, _SCHEMA_UNKNOWN, _INCOMPATIBLE = 40401, 40403, 409
@@ -42,8 +44,20 @@ class _Answer:
     error: int = 0
 
 
+class _Refused(NamedTuple):
+    """Why an id is of no use, for now: without the error's stack, which would be kept alive."""
+
+    until_s: float
+    code: str
+    message: str
+    facts: Mapping[str, str]
+
+
 class HttpRegistry:
-    """The registry at `url`. Ids never change their schema, so what was resolved is kept."""
+    """The registry at `url`. Ids never change their schema, so what was resolved is kept.
+
+    What is of no use is kept for a while too, so that many records of one such id ask once.
+    """
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
@@ -52,6 +66,7 @@ class HttpRegistry:
         if user := self._parts.netloc.rpartition("@")[0]:
             self._headers["Authorization"] = f"Basic {b64encode(unquote(user).encode()).decode()}"
         self._schemas: dict[int, Any] = {}
+        self._refused: dict[int, _Refused] = {}
         self._ids: dict[int, int] = {}
 
     def plain_schema(self, number: int) -> Any:  # noqa: ANN401 - fastavro's parsed form
@@ -60,7 +75,7 @@ class HttpRegistry:
         Raises `Undecodable` where the registry has none of use, `Unreachable` where it is away.
         """
         if number not in self._schemas:
-            self._schemas[number] = self._fetched(number)
+            self._schemas[number] = self._looked_up(number)
         return self._schemas[number]
 
     def id_of(self, schema: Schema) -> int:
@@ -109,6 +124,21 @@ class HttpRegistry:
         self._ids[schema.fingerprint] = number
         self._schemas[number] = schema.plain
         return number
+
+    def _looked_up(self, number: int) -> Any:  # noqa: ANN401 - fastavro's parsed form
+        """What the registry says of `number`, or said lately where it is of no use."""
+        known = self._refused.pop(number, None)
+        if known is not None and monotonic() < known.until_s:
+            self._refused[number] = known
+            raise Undecodable(known.code, known.message, **known.facts)
+        try:
+            return self._fetched(number)
+        except Undecodable as error:
+            if len(self._refused) >= _REFUSED_MAX:
+                del self._refused[next(iter(self._refused))]
+            until_s = monotonic() + _REFUSED_KEPT_S
+            self._refused[number] = _Refused(until_s, error.code, error.message, error.facts)
+            raise
 
     def _fetched(self, number: int) -> Any:  # noqa: ANN401 - fastavro's parsed form
         if number > _ID_MAX:

@@ -8,9 +8,10 @@ import pytest
 
 from services.auditor.gateway.avro import Decoder
 from shared import topics
+from shared.codec import registry as module
 from shared.codec.codec import Codec
 from shared.codec.registry import COMPATIBILITY, HttpRegistry
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, Undecodable
 from shared.events.base import Event
 from shared.ids import cause_id
 from shared.schemas import ROOT, Schema, newest
@@ -98,6 +99,38 @@ def test_what_another_producer_writes_is_read_by_services_and_auditor(
     assert Codec(registry).decode(INVOICES, value) == event
     ours = Decoder({}, None).whole(INVOICES.name, Codec().encode(event))
     assert Decoder({}, registry).whole(INVOICES.name, value) == ours
+
+
+def test_an_id_of_no_use_is_asked_about_once_in_a_while(
+    registry_url: str, first: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given many records of an id that is unknown, then one question; registered, it is found.
+
+    If it failed: a batch of them would take longer than an orchestrator waits.
+    """
+    paths, ask, now = list[str](), HttpRegistry._ask, [0.0]
+
+    def counted(registry: HttpRegistry, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 -- as there
+        paths.append(path)
+        return ask(registry, method, path, body)
+
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    registry, another = HttpRegistry(registry_url), HttpRegistry(registry_url)
+    number = another.register(after(first, {**ADDED, "name": "since"})) + 1  # the next to be given
+    value = b"\x00" + number.to_bytes(4) + Codec().encode(example())[10:]
+    monkeypatch.setattr(HttpRegistry, "_ask", counted)
+
+    def refused() -> str:
+        with pytest.raises(Undecodable) as refusal:
+            Codec(registry).decode(INVOICES, value)
+        return str(refusal.value)
+
+    assert {refused() for _ in range(1500)} == {f"the registry has no such id (id={number})"}
+    assert paths == [f"/schemas/ids/{number}"]
+    assert another.register(after(first, {**ADDED, "name": "until"})) == number
+    assert "no such id" in refused()
+    now[0] += module._REFUSED_KEPT_S
+    assert Codec(registry).decode(INVOICES, value + b"\x00") == example()
 
 
 def example() -> Event:

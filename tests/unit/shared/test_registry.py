@@ -127,6 +127,23 @@ def test_what_a_registry_says_of_an_id_is_the_records_fault(
     assert refusal.value.code == code
 
 
+def test_no_more_refusals_are_kept_than_a_thousand(
+    server: Server, registry: HttpRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one refusal too many, then the oldest is forgotten; and an absence is never kept."""
+    monkeypatch.setattr(module, "_REFUSED_MAX", 2)
+    server.says("404 Not Found", b'{"error_code": 40403, "message": "no such"}')
+    for number in (1, 2, 1, 3, 3, 1):
+        with pytest.raises(Undecodable):
+            registry.plain_schema(number)
+    assert [asked.split()[1].rpartition(b"/")[2] for asked in server.asked] == [b"1", b"2", b"3"]
+    server.says("503 Busy", b"", "text/plain")
+    for number in (2, 2):
+        with pytest.raises(Unreachable):
+            registry.plain_schema(number)
+    assert len(server.asked) == 5
+
+
 def test_a_registry_that_does_not_answer_is_given_up(
     server: Server, registry: HttpRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ ABSENT: Final = "(absent)"
 
 _SHOW = text(
     "SELECT value, mended_value, headers, stacktrace FROM held_record WHERE dead_letter_id = :id"
+    " ORDER BY id DESC LIMIT 1"
 )
 _APPLIED = text(
     "SELECT i.topic, i.partition, i.position, r.mended_value FROM inbox i LEFT JOIN held_record r"

@@ -65,9 +65,9 @@ def _became(outcome: Outcome) -> Group:
 
 def _indented(line: str, style: str) -> Padding:
     """The line below its file; what does not fit goes on below it, as far in."""
-    text = printable(line.lstrip())
+    text = line.lstrip()
     depth = 2 + len(line) - len(text)
-    return Padding(Text(text, style), (0, 0, 0, depth), expand=False)
+    return Padding(Text(printable(text), style), (0, 0, 0, depth), expand=False)
 
 
 def described(event: Event) -> Iterator[str]:

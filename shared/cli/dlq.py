@@ -78,7 +78,7 @@ def show(
 ) -> None:
     """Show one dead letter: value, headers, error, and how it differs from what was applied."""
     settings = servers()
-    (letter,) = _named(settings, Filter(ids=(letter_id,), closed=True))
+    *_, letter = _named(settings, Filter(ids=(letter_id,), closed=True))
     found = content(settings, letter, redact=not reveal)
     if as_json:
         _print_json(asdict(letter) | asdict(found))
@@ -164,7 +164,7 @@ def _mend(wanted: Filter, file: Path | None, why: str, *, dry_run: bool) -> None
         msg = "--value and --edit correct one dead letter: name it by its id"
         raise ConfigurationError(msg)
     settings = servers()
-    (letter,) = _named(settings, wanted)
+    *_, letter = _named(settings, wanted)
     event = (
         _edited(settings, letter) if file is None else _corrected(letter, str(file), _text(file))
     )
@@ -203,7 +203,10 @@ def _text(file: Path) -> str:
 
 
 def _named(settings: Settings, wanted: Filter) -> list[DeadLetter]:
-    """What `wanted` describes; each id it names must be among it."""
+    """What `wanted` describes; each id it names must be among it.
+
+    A topic that was read from its beginning again has some ids twice, the later one last.
+    """
     letters = find(settings, wanted)
     unknown = set(wanted.ids) - {letter.id for letter in letters}
     if unknown:

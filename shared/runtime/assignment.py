@@ -155,6 +155,7 @@ class Assignment:
                 self._seek(place, claim.next_offset)
                 self._unclaimed.discard(place)
                 self.claims[place] = claim
+                self._at_end.pop(place, None)
                 self._times_ms[place] = now_ms
                 self.resume([place], "unclaimed")
 

@@ -16,17 +16,19 @@ Place = tuple[str, int, int]
 
 
 class Attempts:
-    """The failures of the records in work, by topic, partition and offset."""
+    """The failures of the records in work, by topic, partition and offset; lost races apart."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Place] = Counter()
+        self._counts: dict[Place, Counter[bool]] = {}
         self._given_up: dict[Place, Rejected] = {}
 
     def count(self, place: Place, cause: BaseException) -> bool:
         """The record at `place` failed; says whether it is given up for `cause` now."""
-        self._counts[place] += 1
         reason = transient_reason(cause)
-        is_last = self._counts[place] >= (RACES_MAX if reason in RACES else ATTEMPTS_MAX)
+        is_race = reason in RACES
+        counts = self._counts.setdefault(place, Counter())
+        counts[is_race] += 1
+        is_last = counts[is_race] >= (RACES_MAX if is_race else ATTEMPTS_MAX)
         if is_last:
             is_late = isinstance(cause, HandlerTimeout) or reason in LIMITS
             code = "handler-timeout" if is_late else "handler-bug"
@@ -41,9 +43,9 @@ class Attempts:
 
     def with_history(self, arrival: Arrival) -> Arrival:
         """`arrival`, as failed where its record was given up before."""
-        failure = self._given_up.get(arrival.record.place)
-        count = self._counts[arrival.record.place]
-        return arrival.failed(failure, count) if failure else arrival
+        place = arrival.record.place
+        failure = self._given_up.get(place)
+        return arrival.failed(failure, self._counts[place].total()) if failure else arrival
 
     def settle(self, arrivals: Iterable[Arrival]) -> None:
         """These have met their fate."""

@@ -129,12 +129,17 @@ class ConsumerLoop:
                 self._attempt(portion)
             except Exception as error:  # noqa: BLE001 -- sorted by fate, the rest raised
                 self._survive(error, portion)
-                self._guard(self.chores.run)
+                self._guard(self._meanwhile)
             else:
                 self._recover()
                 self._limit = min(self._settings.batch_size, self._limit * 2)
             records = [record for record in records if self._intake.is_next(record)]
         return records
+
+    def _meanwhile(self) -> bool:
+        """The chores; that they work says nothing of the batch, so they count as nothing done."""
+        self.chores.run()
+        return False
 
     def _survive(self, error: Exception, portion: Sequence[Record]) -> None:
         """Sort out why a batch failed and prepare the next attempt; raises what no retry mends."""
@@ -258,7 +263,10 @@ class ConsumerLoop:
         self.database_ok = True
 
     def _reconsider(self, lost: AbstractSet[Partition]) -> bool:
-        """Ask the database what is still ours; says whether a commit of ours came through."""
+        """Ask the database what is still ours; says whether a commit of ours came through.
+
+        A database that was set back to an earlier moment has what follows read again.
+        """
         found = self._read_fence()
         has_moved = False
         for place in lost & self.assignment.claims.keys():
@@ -269,7 +277,10 @@ class ConsumerLoop:
                 self._log.warning("fenced", topic=place[0], partition=place[1])
             elif next_offset != claim.next_offset:
                 self.assignment.claims[place] = claim.at(next_offset)
-                has_moved = True
+                has_moved = has_moved or next_offset > claim.next_offset
+                if next_offset < claim.next_offset:
+                    self._log.warning("set back", topic=place[0], partition=place[1])
+                    self._intake.read_again([place])
         return has_moved
 
     def _resolve(self) -> None:
@@ -315,7 +326,7 @@ class ConsumerLoop:
     def _look_again(self) -> None:
         """Let partitions try again: whose breaker has rested, or whose key was full."""
         now = monotonic()
-        if due := self.breaker.half_open(now):
+        if due := self.breaker.half_open(now, self.assignment.is_paused):
             self.assignment.resume(due, "breaker")
         metrics.DLQ_BREAKER_STATE.labels(self._spec.name).set(self.breaker.state)
         if rested := [place for place, until in self._full.items() if until <= now]:

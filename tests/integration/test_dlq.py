@@ -188,6 +188,15 @@ def test_a_long_list_is_cut_and_counted(run: Dlq) -> None:
     assert len(listed(run)) == 2
 
 
+def test_a_letter_that_came_twice_is_shown_as_it_came_last(run: Dlq, refused: Settings) -> None:
+    """Given a topic that was read from its beginning again, then an id has two rows."""
+    later = PAYMENT.model_copy(update={"amount": Decimal(11)})
+    first, again = (fail(refused, event, "another key") for event in (PAYMENT, later))
+    assert first == again
+    shown = json.loads(run("show", first, "--json").output)
+    assert json.loads(shown["value"])["amount"] == "11.0000"
+
+
 def test_a_letter_without_a_key_is_not_mended(refused: Settings) -> None:
     """Given a record whose key is missing, then whoever mends it is told what to do instead."""
     letter = replace(find(refused, Filter(service="notifier"))[0], key="")

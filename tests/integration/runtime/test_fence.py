@@ -126,6 +126,22 @@ def test_deleted_offset_rows_begin_anew_and_nothing_has_its_effect_twice(echo: E
     assert (REQUESTED, 0) in echo.loop.assignment.claims
 
 
+def test_a_database_that_was_set_back_has_what_follows_read_again(echo: Echo) -> None:
+    """Given tables as they were three records ago, while we run, then none of these is left out."""
+    echo.raws(((REQUESTED, *echo.value(request(f"s{n}", 1))) for n in range(5)), partition=0)
+    echo.until(lambda: len(echo.subjects()) == 5)
+    (offset,) = (end for place, end in echo.reached().items() if place == (REQUESTED, 0))
+    echo.query("DELETE FROM subject WHERE subject_id IN ('s2', 's3', 's4')")
+    echo.query("DELETE FROM inbox WHERE topic = :t AND position >= :o", t=REQUESTED, o=offset - 3)
+    echo.query(
+        "UPDATE consumer_offset SET next_offset = :o WHERE topic = :t AND partition = 0",
+        t=REQUESTED,
+        o=offset - 3,
+    )
+    echo.raws(((REQUESTED, *echo.value(request(f"s{n}", 1))) for n in range(5, 8)), partition=0)
+    echo.until(lambda: echo.subjects() == {f"s{n}": "1," for n in range(8)})
+
+
 # ---------------------------------------------------------------- commits in doubt
 
 Cut = Callable[[Callable[[Any], None], Any, Callable[[], None]], None]

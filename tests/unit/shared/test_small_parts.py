@@ -13,12 +13,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.clock import FixedClock, OffsetClock, SystemClock, clock_from, local_date
 from shared.documents import DocumentMissing, DocumentStore
 from shared.durations import duration
-from shared.errors import ConfigurationError, Rejected, Transient
+from shared.errors import ConcurrentWrite, ConfigurationError, Rejected, Transient
 from shared.ids import cause_id, index_key, record_key
 from shared.retry import Backoff, is_data_error, transient_reason
+from shared.runtime.attempts import Attempts
 from shared.runtime.breaker import Breaker, State
+from shared.runtime.fence import Partition
 
-PLACE, OTHER = ("topic", 0), ("topic", 1)
+PLACE, OTHER, HELD = ("topic", 0), ("topic", 1), ("topic", 2)
 
 
 @given(st.lists(st.text(max_size=6), max_size=4), st.lists(st.text(max_size=6), max_size=4))
@@ -100,6 +102,10 @@ def test_a_refused_value_is_some_records_fault() -> None:
     assert not is_data_error(_database(psycopg.OperationalError("x")))
 
 
+def _is_held(place: Partition) -> bool:
+    return place == HELD
+
+
 def test_the_breaker_opens_rests_probes_and_closes() -> None:
     breaker = Breaker(records_min=10, share=0.5, first_s=10)
     assert breaker.tripped_by([(PLACE, True)] * 9) == set()
@@ -107,8 +113,8 @@ def test_the_breaker_opens_rests_probes_and_closes() -> None:
     assert breaker.tripped_by([(PLACE, True)] * 5 + [(PLACE, False)] * 6) == set()
     breaker.open([PLACE], now=100.0)
     assert breaker.state == int(State.OPEN)
-    assert breaker.half_open(now=101.0) == []
-    assert breaker.half_open(now=111.0) == [PLACE]
+    assert breaker.half_open(101.0, _is_held) == []
+    assert breaker.half_open(111.0, _is_held) == [PLACE]
     assert breaker.state == int(State.HALF_OPEN)
     assert breaker.is_probing(PLACE)
     assert not breaker.is_probing(OTHER)
@@ -120,14 +126,31 @@ def test_a_half_open_breaker_closes_when_nothing_has_failed_for_long() -> None:
     breaker = Breaker(records_min=3, share=0.5, first_s=10, quiet_s=60)
     breaker.note([(PLACE, True)] * 2)
     breaker.open([PLACE], now=100.0)
-    assert breaker.half_open(now=111.0) == [PLACE]
+    assert breaker.half_open(111.0, _is_held) == [PLACE]
     breaker.open([PLACE], now=112.0)
-    assert breaker.half_open(now=133.0) == [PLACE]
-    assert breaker.half_open(now=192.0) == []
+    assert breaker.half_open(133.0, _is_held) == [PLACE]
+    assert breaker.half_open(192.0, _is_held) == []
     assert breaker.is_probing(PLACE)
-    assert breaker.half_open(now=193.0) == []
+    assert breaker.half_open(193.0, _is_held) == []
     assert breaker.state == int(State.CLOSED)
     assert breaker.tripped_by([(PLACE, True)] * 2) == set()
+
+
+def test_a_half_open_breaker_is_not_quiet_where_nothing_can_be_read() -> None:
+    breaker = Breaker(records_min=3, share=0.5, first_s=10, quiet_s=60)
+    breaker.open([PLACE, HELD], now=100.0)
+    assert sorted(breaker.half_open(111.0, _is_held)) == sorted([PLACE, HELD])
+    assert breaker.half_open(171.0, _is_held) == []
+    assert (breaker.is_probing(PLACE), breaker.is_probing(HELD)) == (False, True)
+    assert breaker.half_open(231.0, lambda _: False) == []
+    assert breaker.state == int(State.CLOSED)
+
+
+def test_lost_races_and_failures_are_counted_apart() -> None:
+    attempts, place = Attempts(), ("t", 0, 7)
+    race, failure = ConcurrentWrite("subject"), ValueError("a bug")
+    assert [attempts.count(place, cause) for cause in (race, race, failure, race)] == [False] * 4
+    assert [attempts.count(place, failure) for _ in range(2)] == [False, True]
 
 
 def test_a_closed_breaker_still_knows_what_failed_until_a_record_works() -> None:

@@ -2,8 +2,8 @@
 
 A poisoned record is one of many; when most of them fail, the fault is ours or the producer's, and
 dead-lettering everything helps nobody. An open breaker rests, then is half-open and tries one
-record. If that fails, it rests longer; with any other fate it closes, and so it does when none
-comes for long.
+record. If that fails, it rests longer; if it neither fails nor queues behind one that has, the
+breaker closes, and so it does when none comes for long.
 """
 
 from collections import Counter

@@ -203,9 +203,9 @@ class ConsumerLoop:
     def _settle(self, arrivals: Sequence[Arrival], outcome: Outcome, started: float) -> None:
         """The batch is committed: note it, and let the breaker know."""
         name, now = self._spec.name, system_now()
-        self.breaker.note(_fates(arrivals, outcome))
-        failed = _places(outcome.dead)
-        for place in _places(arrivals) - failed:
+        fates, failed = _fates(arrivals, outcome), _places(outcome.dead)
+        self.breaker.note(fates)
+        for place in {place for place, _ in fates} - failed:
             self.breaker.close(place)
         self._open(filter(self.breaker.is_probing, failed))
         self._attempts.settle((*outcome.dead, *outcome.applied))

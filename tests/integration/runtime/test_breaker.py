@@ -19,10 +19,6 @@ FATES: dict[str, tuple[list[Event], list[Event]]] = {
         [request(f"same{n}", 1) for n in range(FINE)],
     ),
     "waiting": ([], [request(f"early{n}", 1, "wait:p1") for n in range(FINE)]),
-    "parked": (
-        [request("behind", 1, "reject")],
-        [request("behind", version) for version in range(2, FINE + 2)],
-    ),
 }
 """What is sent before, and what then meets this fate behind the bad records."""
 
@@ -133,7 +129,18 @@ def test_a_record_of_any_fate_but_dead_closes_the_breaker(make_echo: MakeEcho, f
     echo.until(lambda: met(fate) == fine + FINE)
     assert echo.loop.breaker.state is State.CLOSED
     assert metric("consumer_batch_size_count") - batches < len(bad) + FINE / 2
-    assert echo.held().count(("dead", "echo-refused")) == len(bad) + (fate == "parked")
+    assert echo.held().count(("dead", "echo-refused")) == len(bad)
+
+
+def test_a_parked_record_says_nothing_of_the_next(make_echo: MakeEcho) -> None:
+    """Given records that queue behind a bad one, then a half-open breaker stays as it is."""
+    echo = resting(make_echo(breaker_records_min=2).joined(), REST_S)
+    bad, before = [request(f"s{n}", 1, "reject") for n in range(3)], met("parked")
+    send(echo, 0, [*bad, *(request("s0", version) for version in (2, 3))])
+    echo.until(lambda: met("parked") == before + 2)
+    assert echo.loop.breaker.state is State.HALF_OPEN
+    send(echo, 0, [request("fine", 1)])
+    echo.until(lambda: echo.loop.breaker.state is State.CLOSED)
 
 
 def met(fate: str) -> float:

@@ -16,6 +16,7 @@ from shared.runtime.records import Headers, headers_json
 from shared.trace import traceparent
 
 _COPY = "COPY outbox (topic, key, value, headers) FROM STDIN (FORMAT BINARY)"
+_BACKLOG = text("SELECT count(*) FROM outbox WHERE quarantined IS NULL")
 _NOTIFY = text("SELECT pg_notify('outbox_' || current_schema(), '')")
 
 
@@ -93,6 +94,6 @@ def write(connection: Connection, records: Sequence[Outgoing]) -> None:
     connection.execute(_NOTIFY)
 
 
-def depth(connection: Connection) -> int:
-    """How many records wait to be published."""
-    return int(connection.execute(text("SELECT count(*) FROM outbox")).scalar_one())
+def backlog(connection: Connection) -> int:
+    """How many records the relay has before it; those set apart wait for people."""
+    return int(connection.execute(_BACKLOG).scalar_one())

@@ -17,8 +17,9 @@ RACES: Final = frozenset({"concurrent-write"})
 NARROWED: Final = LIMITS | RACES
 """With these a batch is halved, and the record that is left alone is given up in the end."""
 
-_TOO_LARGE = psycopg.errors.ProgramLimitExceeded  # a value for an index, say
-_DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError, _TOO_LARGE)
+_DATA_ERRORS = (psycopg.DataError, psycopg.IntegrityError)
+_INDEXES = frozenset({"nbtutils.c", "indextuple.c"})
+"""Where PostgreSQL refuses a value for its size; its other limits (54000) are the server's own."""
 _LOST_CONNECTION = (InvalidRequestError, PendingRollbackError)  # their subclasses are bugs
 
 
@@ -58,7 +59,16 @@ def transient_reason(error: BaseException) -> str | None:
 
 def is_data_error(error: BaseException) -> bool:
     """Whether the database refused a value: some record's fault, found by bisection."""
-    return isinstance(error, DBAPIError) and isinstance(error.orig, _DATA_ERRORS)
+    if not isinstance(error, DBAPIError):
+        return False
+    return isinstance(error.orig, _DATA_ERRORS) or _is_too_large(error.orig)
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    """Whether a value does not fit an index; the driver counts that among operational errors."""
+    if not isinstance(error, psycopg.errors.ProgramLimitExceeded):
+        return False
+    return error.diag.source_file in _INDEXES
 
 
 _REASONS = (
@@ -74,6 +84,6 @@ _REASONS = (
 
 def _database_reason(error: BaseException | None) -> str | None:
     """The driver's own error; COPY raises it as it is."""
-    if isinstance(error, _TOO_LARGE):
-        return None  # the driver counts it among the operational ones
+    if _is_too_large(error):
+        return None
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), None)

@@ -224,13 +224,19 @@ class Assignment:
     def show_lag(self) -> None:
         """Set the lag gauges from what the client last heard of each partition's end."""
         now_ms = system_now().timestamp() * 1000
-        for place, claim in self.claims.items():
-            _, high = self.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-            reached = max(claim.next_offset, self._at_end.get(place, 0))
-            lag = max(0, high - reached)
+        for place in self.claims:
+            lag = self._lag(place)
             CONSUMER_LAG_RECORDS.labels(self._service, *place).set(lag)
             age_s = (now_ms - self._times_ms[place]) / 1000
             CONSUMER_LAG_SECONDS.labels(self._service, *place).set(age_s if lag else 0.0)
+
+    def has_more(self, place: Partition) -> bool:
+        """Whether there are records of `place` to read, as far as the client has heard."""
+        return place not in self.claims or self._lag(place) > 0
+
+    def _lag(self, place: Partition) -> int:
+        _, high = self.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+        return max(0, high - max(self.claims[place].next_offset, self._at_end.get(place, 0)))
 
     def close(self) -> None:
         """Leave the group."""

@@ -79,16 +79,16 @@ class Breaker:
             backoff = self._trips[place].backoff if place in self._trips else self._backoff()
             self._trips[place] = _Trip(now + backoff.next_s(), backoff)
 
-    def half_open(self, now: float, is_held: Callable[[Partition], bool]) -> list[Partition]:
+    def half_open(self, now: float, has_more: Callable[[Partition], bool]) -> list[Partition]:
         """The partitions whose rest is over: each may try one record.
 
         One that has been quiet since then is closed, and what failed before it is forgotten. While
-        it `is_held` back for another reason, quiet says nothing.
+        it `has_more` to read and cannot, quiet says nothing.
         """
         due = {place: trip for place, trip in self._trips.items() if trip.until <= now}
         rested = [place for place, trip in due.items() if trip.state is State.OPEN]
         tried = due.keys() - rested
-        self.forget([place for place in tried if not is_held(place)])
+        self.forget([place for place in tried if not has_more(place)])
         for place in due.keys() & self._trips.keys():
             self._trips[place].state = State.HALF_OPEN
             self._trips[place].until = now + self.quiet_s

@@ -75,14 +75,20 @@ class Chores:
     def run(self) -> bool:
         """Do what is due, once each, and say whether anything was.
 
-        A chore with more to do is due again at once, one that failed after its interval.
+        A chore with more to do is due again at once; one that fails, after its interval, and the
+        next turn begins with the one behind it, so that it starves nobody.
         """
         was_done = False
-        for chore in self._chores:
+        for turn, chore in enumerate(self._chores, 1):
             if chore.due_at <= monotonic() and not self._is_held_up(chore):
                 was_done = True
                 chore.due_at = monotonic() + chore.every_s
-                if chore.run():
+                try:
+                    has_more = chore.run()
+                except Exception:
+                    self._chores = [*self._chores[turn:], *self._chores[:turn]]
+                    raise
+                if has_more:
                     chore.due_at = 0.0
         return was_done
 
@@ -114,11 +120,11 @@ class Chores:
 
         Nothing is consumed meanwhile, no held record is taken up, and the ticks rest.
         """
-        depth = self._transact(outbox.depth)
-        if depth >= self._settings.outbox_rows_max:
+        backlog = self._transact(outbox.backlog)
+        if backlog >= self._settings.outbox_rows_max:
             self._is_outbox_full = True
             self._assignment.pause(list(self._assignment.claims), "outbox")
-        elif depth <= self._settings.outbox_rows_max // 2:
+        elif backlog <= self._settings.outbox_rows_max // 2:
             self._is_outbox_full = False
             self._assignment.resume(list(self._assignment.claims), "outbox")
         return False

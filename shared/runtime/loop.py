@@ -326,7 +326,7 @@ class ConsumerLoop:
     def _look_again(self) -> None:
         """Let partitions try again: whose breaker has rested, or whose key was full."""
         now = monotonic()
-        if due := self.breaker.half_open(now, self.assignment.is_paused):
+        if due := self.breaker.half_open(now, self.assignment.has_more):
             self.assignment.resume(due, "breaker")
         metrics.DLQ_BREAKER_STATE.labels(self._spec.name).set(self.breaker.state)
         if rested := [place for place, until in self._full.items() if until <= now]:

@@ -25,13 +25,13 @@ GiveUp = Callable[[Any, Any, datetime, WaitFor], Iterable[Event]]
 
 @dataclass(frozen=True)
 class Fact:
-    """Something this service may wait for, named by kind and key (ASCII); a long one shortened."""
+    """Something this service may wait for, named by kind and key; a long key is shortened."""
 
     kind: str
     key: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key", index_key(self.key.encode()).decode())
+        object.__setattr__(self, "key", index_key(self.key.encode()).decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,18 @@ def test_a_second_unique_constraint_refuses_one_record(echo: Echo, *, together: 
     assert "subject_total" in row.message
 
 
+def test_a_value_too_large_for_an_index_is_one_records_fault(echo: Echo) -> None:
+    """Given an index that takes all totals but one, then just that record is a dead letter."""
+    wide = " || ".join(f"md5(total::text || '-{number}')" for number in range(100))
+    index = f"CREATE INDEX subject_wide ON subject ((CASE WHEN total = 7 THEN {wide} END))"
+    with altered(echo, index, "DROP INDEX subject_wide"):
+        echo.publish(*(request(f"s{number}", 1, total=number) for number in range(5, 10)))
+        echo.until(lambda: len(echo.subjects()) == 4)
+    (row,) = echo.query("SELECT key, state, code, message FROM held_record")
+    assert (bytes(row.key), row.state, row.code) == (b"DE01/s7", "dead", "database-refused")
+    assert "index row size" in row.message
+
+
 NO_UPDATE = """
     CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
     CREATE TRIGGER no_update BEFORE UPDATE ON subject

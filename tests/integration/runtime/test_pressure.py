@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from shared.codec.codec import Codec
 from shared.dead_letters import Filter, decide
+from shared.errors import Transient
 from shared.events.base import Event
 from shared.events.billing import ReviewDecided
 from shared.runtime import loop
@@ -158,6 +159,44 @@ def test_no_tick_adds_to_a_full_outbox(
     assert echo.count("outbox") < FULL + BATCH
     echo.start_relay()
     echo.until(lambda: len(turns) > told + FULL // BATCH)
+
+
+def test_what_was_set_apart_does_not_fill_the_outbox(echo: Echo) -> None:
+    """Given as many records as may be that only people can publish, then work goes on."""
+    echo.query(
+        "INSERT INTO outbox (topic, key, value, headers, quarantined)"
+        " SELECT :t, 'large', 'x', '[]', 'too large' FROM generate_series(1, :n)",
+        t=DECIDED,
+        n=FULL,
+    )
+    echo.publish(request("s1", 1))
+    echo.until(hurried(echo, lambda: echo.subjects() == {"s1": "1,"}))
+    assert not is_pressed()
+    echo.query("DELETE FROM outbox WHERE quarantined IS NOT NULL")
+
+
+def test_a_tick_that_fails_starves_no_other(
+    make_echo: MakeEcho, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a tick that the world is never ready for, then the next one has its turn."""
+    turns: list[datetime] = []
+
+    def unready(store: EchoStore, now: datetime) -> list[Event]:
+        raise Transient("echo", f"not at {now} on {store}")
+
+    def tick(store: EchoStore, now: datetime) -> list[Event]:
+        del store
+        turns.append(now)
+        return []
+
+    ticks = (Tick("unready", unready), Tick("tick", tick))
+    monkeypatch.setattr(bench, "SPEC", replace(SPEC, ticks=ticks))
+    echo = make_echo().joined()
+    already = len(turns)
+    for _ in range(6):
+        echo.hurry()
+        echo.loop.step()
+    assert len(turns) >= already + 3
 
 
 def test_a_key_with_too_many_parked_holds_its_partition_until_somebody_decides(

@@ -20,7 +20,7 @@ from shared.runtime.attempts import Attempts
 from shared.runtime.breaker import Breaker, State
 from shared.runtime.fence import Partition
 
-PLACE, OTHER, HELD = ("topic", 0), ("topic", 1), ("topic", 2)
+PLACE, OTHER, UNREAD = ("topic", 0), ("topic", 1), ("topic", 2)
 
 
 @given(st.lists(st.text(max_size=6), max_size=4), st.lists(st.text(max_size=6), max_size=4))
@@ -88,7 +88,10 @@ def _database(cause: Exception) -> DBAPIError:
         (_database(psycopg.errors.IdleInTransactionSessionTimeout("x")), "transaction-limit"),
         (_database(psycopg.errors.QueryCanceled("x")), "statement-timeout"),
         (_database(psycopg.errors.CheckViolation("x")), None),
-        (_database(psycopg.errors.ProgramLimitExceeded("index row requires 10048 bytes")), None),
+        (
+            _database(psycopg.errors.ProgramLimitExceeded("the queue is full")),
+            "database-connection",
+        ),
         (ValueError("a bug"), None),
     ],
 )
@@ -98,12 +101,11 @@ def test_only_the_worlds_faults_are_tried_again(error: Exception, reason: str | 
 
 def test_a_refused_value_is_some_records_fault() -> None:
     assert is_data_error(_database(psycopg.errors.CheckViolation("x")))
-    assert is_data_error(_database(psycopg.errors.ProgramLimitExceeded("x")))
     assert not is_data_error(_database(psycopg.OperationalError("x")))
 
 
-def _is_held(place: Partition) -> bool:
-    return place == HELD
+def _has_more(place: Partition) -> bool:
+    return place == UNREAD
 
 
 def test_the_breaker_opens_rests_probes_and_closes() -> None:
@@ -113,8 +115,8 @@ def test_the_breaker_opens_rests_probes_and_closes() -> None:
     assert breaker.tripped_by([(PLACE, True)] * 5 + [(PLACE, False)] * 6) == set()
     breaker.open([PLACE], now=100.0)
     assert breaker.state == int(State.OPEN)
-    assert breaker.half_open(101.0, _is_held) == []
-    assert breaker.half_open(111.0, _is_held) == [PLACE]
+    assert breaker.half_open(101.0, _has_more) == []
+    assert breaker.half_open(111.0, _has_more) == [PLACE]
     assert breaker.state == int(State.HALF_OPEN)
     assert breaker.is_probing(PLACE)
     assert not breaker.is_probing(OTHER)
@@ -126,22 +128,22 @@ def test_a_half_open_breaker_closes_when_nothing_has_failed_for_long() -> None:
     breaker = Breaker(records_min=3, share=0.5, first_s=10, quiet_s=60)
     breaker.note([(PLACE, True)] * 2)
     breaker.open([PLACE], now=100.0)
-    assert breaker.half_open(111.0, _is_held) == [PLACE]
+    assert breaker.half_open(111.0, _has_more) == [PLACE]
     breaker.open([PLACE], now=112.0)
-    assert breaker.half_open(133.0, _is_held) == [PLACE]
-    assert breaker.half_open(192.0, _is_held) == []
+    assert breaker.half_open(133.0, _has_more) == [PLACE]
+    assert breaker.half_open(192.0, _has_more) == []
     assert breaker.is_probing(PLACE)
-    assert breaker.half_open(193.0, _is_held) == []
+    assert breaker.half_open(193.0, _has_more) == []
     assert breaker.state == int(State.CLOSED)
     assert breaker.tripped_by([(PLACE, True)] * 2) == set()
 
 
 def test_a_half_open_breaker_is_not_quiet_where_nothing_can_be_read() -> None:
     breaker = Breaker(records_min=3, share=0.5, first_s=10, quiet_s=60)
-    breaker.open([PLACE, HELD], now=100.0)
-    assert sorted(breaker.half_open(111.0, _is_held)) == sorted([PLACE, HELD])
-    assert breaker.half_open(171.0, _is_held) == []
-    assert (breaker.is_probing(PLACE), breaker.is_probing(HELD)) == (False, True)
+    breaker.open([PLACE, UNREAD], now=100.0)
+    assert sorted(breaker.half_open(111.0, _has_more)) == sorted([PLACE, UNREAD])
+    assert breaker.half_open(171.0, _has_more) == []
+    assert (breaker.is_probing(PLACE), breaker.is_probing(UNREAD)) == (False, True)
     assert breaker.half_open(231.0, lambda _: False) == []
     assert breaker.state == int(State.CLOSED)
 

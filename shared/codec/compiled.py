@@ -317,7 +317,7 @@ def _emit_write(code: _Code, wire: Wire, source: str) -> None:
 
 def _emit_scaled(code: _Code, leaf: Leaf, decimals: Decimals) -> None:
     """Remembered, since prices and rates recur, and what is not found costs little here."""
-    known = code.bind({})
+    known = code.bind(_scaled(decimals))
     code.line(f"r = {known}.get(v)")
     with code.block("if r is None:"):
         code.line(f"s = v * {code.bind(decimals.one)}")
@@ -328,6 +328,13 @@ def _emit_scaled(code: _Code, leaf: Leaf, decimals: Decimals) -> None:
         code.line(f"if len({known}) >= {_KNOWN_MAX}: {known}.clear()")
         code.line(f"{known}[v] = r")
     code.line("w += r")
+
+
+@cache
+def _scaled(decimals: Decimals) -> dict[Decimal, bytes]:
+    """The bytes of some values, the same for every field of one precision and scale."""
+    del decimals
+    return {}
 
 
 @cache

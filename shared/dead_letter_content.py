@@ -1,7 +1,8 @@
 """What a dead letter says: its value decoded, and how it differs from what was applied instead."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
@@ -13,7 +14,7 @@ from shared.db import OPERATOR
 from shared.dead_letters import DeadLetter
 from shared.errors import Rejected, Transient
 from shared.settings import Settings
-from shared.topology import BY_NAME
+from shared.topology import BY_NAME, WHOLE, Topic
 
 HIDDEN: Final = "(personal data; --reveal shows it)"
 ABSENT: Final = "(absent)"
@@ -67,16 +68,15 @@ class Content:
 
 def content(settings: Settings, letter: DeadLetter, *, redact: bool = True) -> Content:
     """The content of one dead letter; personal data is left out unless `redact` is false."""
-    is_hidden = redact and BY_NAME[letter.topic].personal
+    topic = BY_NAME[letter.topic]
+    seen = topic if redact else replace(topic, personal=())
     codec = Codec(registry_from(settings))
     with db.transaction(settings, OPERATOR, search_path=letter.service) as connection:
         row = connection.execute(_SHOW, {"id": letter.id}).one()
         applied = _applied(connection, letter)
-    difference = _difference(settings, codec, letter.topic, applied, row.value) if applied else None
-    if is_hidden:
-        return Content(HIDDEN, None, row.headers, row.stacktrace, _hidden(difference))
-    mended = None if row.mended_value is None else _readable(codec, letter.topic, row.mended_value)
-    value = _readable(codec, letter.topic, row.value)
+    difference = _difference(settings, codec, seen, applied, row.value) if applied else None
+    mended = None if row.mended_value is None else _readable(codec, seen, row.mended_value)
+    value = _readable(codec, seen, row.value)
     return Content(value, mended, row.headers, row.stacktrace, difference)
 
 
@@ -89,24 +89,26 @@ def _applied(connection: Connection, letter: DeadLetter) -> Any:  # noqa: ANN401
 def _difference(
     settings: Settings,
     codec: Codec,
-    topic: str,
+    topic: Topic,
     applied: Any,  # noqa: ANN401 -- a row
     value: bytes | None,
 ) -> Difference:
     origin = f"{applied.topic}/{applied.partition}@{applied.position}"
     try:
-        before = applied.mended_value or _read(settings, topic, applied.partition, applied.position)
+        before = applied.mended_value or _read(
+            settings, topic.name, applied.partition, applied.position
+        )
     except Transient as error:
         return Difference(origin, problem=str(error))
     if before is None:
         return Difference(origin, problem="the topic no longer holds it: its retention has passed")
     try:
-        fields = _fields(_plain(codec, topic, before), _plain(codec, topic, value or b""))
+        pair = _plain(codec, topic, before), _plain(codec, topic, value or b"")
     except Rejected as error:
         return Difference(origin, problem=f"it cannot be compared: {error.message}")
     except Transient as error:
         return Difference(origin, problem=f"it cannot be compared: {error}")
-    return Difference(origin, tuple(fields))
+    return Difference(origin, tuple(_fields(topic, *pair)))
 
 
 def _read(settings: Settings, topic: str, partition: int, offset: int) -> bytes | None:
@@ -118,8 +120,8 @@ def _read(settings: Settings, topic: str, partition: int, offset: int) -> bytes 
     return message.value()
 
 
-def _plain(codec: Codec, topic: str, value: bytes) -> dict[str, str]:
-    event = codec.decode(BY_NAME[topic], value)
+def _plain(codec: Codec, topic: Topic, value: bytes) -> dict[str, str]:
+    event = codec.decode(topic, value)
     return dict(_flat(event.model_dump(mode="json"), ""))
 
 
@@ -135,24 +137,22 @@ def _flat(value: object, path: str) -> Iterator[tuple[str, str]]:
         yield path, str(value)
 
 
-def _fields(before: dict[str, str], here: dict[str, str]) -> Iterator[Field]:
+def _fields(topic: Topic, before: dict[str, str], here: dict[str, str]) -> Iterator[Field]:
     for path in dict.fromkeys((*before, *here)):
         pair = before.get(path, ABSENT), here.get(path, ABSENT)
         if pair[0] != pair[1]:
-            yield Field(path, *pair)
+            yield Field(path, *((HIDDEN, HIDDEN) if topic.is_personal(path) else pair))
 
 
-def _hidden(difference: Difference | None) -> Difference | None:
-    if difference is None:
-        return None
-    fields = tuple(Field(field.path, HIDDEN, HIDDEN) for field in difference.fields)
-    return Difference(difference.origin, fields, difference.problem)
-
-
-def _readable(codec: Codec, topic: str, value: bytes | None) -> str:
+def _readable(codec: Codec, topic: Topic, value: bytes | None) -> str:
+    """`value` as JSON without what is personal: all of it where nobody can tell what is where."""
     if value is None:
         return "(no value)"
+    if topic.is_personal(WHOLE):
+        return HIDDEN
     try:
-        return codec.decode(BY_NAME[topic], value).model_dump_json(indent=2)
+        plain = codec.decode(topic, value).model_dump(mode="json")
     except (Rejected, Transient) as error:
-        return f"({error})\n{value[:2000].hex(' ')}"
+        return HIDDEN if topic.personal else f"({error})\n{value[:2000].hex(' ')}"
+    shown = {name: HIDDEN if topic.is_personal(name) else inner for name, inner in plain.items()}
+    return json.dumps(shown, indent=2, ensure_ascii=False)

@@ -27,7 +27,8 @@ class Rejected(ColophonError):
     """The record breaks a rule: mend the record and send it again, or discard the dead letter.
 
     `code` is a stable kebab-case reason, `facts` are the fields and values that show why. The
-    message quotes nothing of the record: of one about people it is kept, and the facts are not.
+    message quotes nothing of the record: it is kept where the facts may not be, since the `field`
+    that they name, or all of the record, is about people.
     """
 
     stage = "handle"
@@ -63,10 +64,13 @@ class Invalid(Rejected):
 
 
 class Unquoted(ColophonError):
-    """Stands for an error met on a record about people: its kind and place, without its words."""
+    """Stands for another's error met on a record with personal data: its kind and place alone.
+
+    Nobody knows which fields its words quote.
+    """
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__("its words are left out: the record is about people")
+        super().__init__("its words are left out: the record holds personal data")
         self.kind = kind_of(error)
         self.__traceback__ = error.__traceback__
 

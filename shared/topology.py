@@ -23,6 +23,8 @@ from shared.events.base import Event
 JOB: Final = "{legal_entity_id}/{job_id}"
 INVOICE: Final = "{legal_entity_id}/{invoice_id}"
 FOR_EVER_MS: Final = -1
+WHOLE: Final = ""
+"""The path of a value itself, where each of its fields is meant."""
 KIB: Final = 1024
 
 
@@ -32,9 +34,10 @@ class Topic:
 
     `key` is a template over fields of the value, each filled in percent-encoded. `revision` names
     the field by which a newer record supersedes an older dead letter. `tombstones`: a null value
-    is an erasure. `personal`: its values are about people, and what is said of them quotes nothing.
-    `version` is the schema version written today. `later` names services that will read it in a
-    later release: they neither subscribe nor have a dead-letter topic yet.
+    is an erasure. `personal` names the fields that are about people, or `WHOLE`: what is said of a
+    record quotes none of them. `version` is the schema version written today. `later` names
+    services that will read it in a later release: they neither subscribe nor have a dead-letter
+    topic yet.
     """
 
     name: str
@@ -52,11 +55,15 @@ class Topic:
     version: int = 1
     revision: str | None = None
     tombstones: bool = False
-    personal: bool = False
+    personal: tuple[str, ...] = ()
 
     def dead_letters(self, service: str) -> str:
         """The name of the topic on which `service` publishes the dead letters of this one."""
         return f"{self.name}.{service}.dlq"
+
+    def is_personal(self, path: str) -> bool:
+        """Whether what stands at `path` is about people: buyer.address.city, or `WHOLE`."""
+        return WHOLE in self.personal or path.partition(".")[0] in self.personal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +128,7 @@ def _master(
     consumers: tuple[str, ...],
     *,
     versioned_by: str,
-    personal: bool = False,
+    personal: tuple[str, ...] = (),
 ) -> Topic:
     fields = tuple(part.strip("{}") for part in key.replace("@", "/").split("/"))
     return Topic(
@@ -190,7 +197,7 @@ TOPICS: Final = (
         "{customer_id}@{version}",
         ("pricer", "invoicer", "notifier"),
         versioned_by="customer",
-        personal=True,
+        personal=(WHOLE,),
     ),
     _master(
         "agreement",
@@ -240,7 +247,7 @@ TOPICS: Final = (
         cleanup_policy="compact",
         revision="revision",
         tombstones=True,
-        personal=True,
+        personal=(WHOLE,),
     ),
     Topic(
         name="production.metrics-extracted.v1",
@@ -298,6 +305,7 @@ TOPICS: Final = (
             "reporter",
         ),
         max_message_bytes=4096 * KIB,
+        personal=("buyer",),
     ),
     Topic(
         name="billing.credit-note-issued.v1",
@@ -314,6 +322,7 @@ TOPICS: Final = (
             "reporter",
         ),
         max_message_bytes=4096 * KIB,
+        personal=("buyer",),
     ),
     Topic(
         name="billing.document-rendered.v1",
@@ -351,6 +360,7 @@ TOPICS: Final = (
         producers=("gateway", "ingest"),
         consumers=("payment_matcher",),
         later=("ledger_writer",),
+        personal=("payer_name",),
     ),
     Topic(
         name="payments.payment-applied.v1",
@@ -398,6 +408,7 @@ TOPICS: Final = (
         business_key=("legal_entity_id", "document_id"),
         producers=("ledger_writer",),
         consumers=("accounting", "reporter"),
+        personal=("customer_name", "customer_vat_id"),
     ),
     Topic(
         name="accounting.entry-posted.v1",

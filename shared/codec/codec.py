@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from shared.codec.compiled import reader_of, writer_of
 from shared.codec.framing import Fingerprint, RegistryId, SchemaRef, frame, unframe
 from shared.codec.wire import wire_of
-from shared.errors import Invalid, Undecodable, headline
+from shared.errors import Invalid, Undecodable, kind_of
 from shared.events.base import Event, faults_of
 from shared.identity import topic_of
 from shared.money import too_precise
@@ -94,7 +94,7 @@ class Codec:
             raise Undecodable(
                 "avro-broken",
                 "the body does not follow its schema",
-                cause=headline(error),
+                cause=kind_of(error),
                 size_bytes=len(value),
             ) from error
         if buffer.tell() != len(value):

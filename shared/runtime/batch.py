@@ -6,7 +6,7 @@ A handler's bug and a database's refusal are traced to their record.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import InvalidOperation
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from shared import held, inbox, outbox
 from shared.clock import Clock
 from shared.codec.codec import Codec
-from shared.errors import ColophonError, Rejected, Unquoted, WaitFor, headline
+from shared.errors import ColophonError, Rejected, Unquoted, WaitFor, headline, kind_of
 from shared.events.base import Event, OutOfBounds, faults_of
 from shared.held import Head, Held, Lane
 from shared.inbox import Applied
@@ -34,6 +34,8 @@ from shared.store import Store
 
 _NO_FIGURE: Final = ("ConversionSyntax", "DivisionUndefined")
 """What `InvalidOperation` names where nothing has grown: Decimal("abc"), or nothing by nothing."""
+_PARTS: Final = ("table_name", "column_name", "constraint_name")
+"""What PostgreSQL names of its own where it refuses a value; its words may quote the value."""
 
 
 class HandlerFailed(ColophonError):
@@ -304,8 +306,10 @@ def _refused(arrival: Arrival, error: Exception) -> Outcome:
     if not is_data_error(error):
         raise HandlerFailed([(arrival, error)]) from error
     outcome = Outcome()
-    cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-    failure = Rejected("database-refused", "the database refused the values", cause=cause)
+    cause: Any = getattr(error, "orig", error)
+    place = {name: found for name in _PARTS if (found := getattr(cause.diag, name))}
+    message = "the database refused the values"
+    failure = Rejected("database-refused", message, cause=kind_of(cause), **place)
     failure.stage = "database"
     failure.__cause__ = error
     outcome.bury(arrival.failed(failure, arrival.attempts))

@@ -9,7 +9,7 @@ from shared.held import Held, Queued
 from shared.ids import cause_id
 from shared.outbox import Outgoing
 from shared.runtime.records import Arrival, headers_json
-from shared.topology import BY_NAME, Topic
+from shared.topology import BY_NAME, WHOLE, Topic
 
 _TEXT_MAX = 8_000
 
@@ -75,8 +75,9 @@ def _failure(arrival: Arrival) -> Rejected:
 
 
 def _message(topic: Topic, failure: Rejected) -> str:
-    """Why it failed; the facts may quote people, and whoever lists dead letters reads this."""
-    return failure.message if topic.personal else str(failure)
+    """Why it failed; whoever lists dead letters reads this, so its facts quote nobody."""
+    field = failure.facts.get("field", WHOLE)
+    return failure.message if topic.is_personal(field) else str(failure)
 
 
 def _stack(topic: Topic, failure: Rejected) -> str | None:

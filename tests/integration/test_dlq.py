@@ -19,7 +19,7 @@ from shared.codec.codec import Codec
 from shared.db import OWNER
 from shared.dead_letter_content import HIDDEN, content
 from shared.dead_letters import Filter, check_mend, find
-from shared.errors import ConfigurationError, Invalid
+from shared.errors import ConfigurationError, Invalid, Rejected
 from shared.events.base import Event
 from shared.events.masterdata import Contact
 from shared.events.payments import PaymentApplied
@@ -28,6 +28,7 @@ from shared.ids import cause_id
 from shared.runtime import letters
 from shared.runtime.records import Record, arrive
 from shared.settings import Settings
+from tests.invoices import ISSUED, invoice
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 PAYMENT = PaymentApplied(
@@ -219,16 +220,42 @@ CONTACT = Contact(contact_id="C1", revision=1, customer_id="K1", recorded_at=AT,
 HOSTILE = "\x1b[2J\x00\u202e\n"
 
 
+def to(name: str, **changes: object) -> Event:
+    """An invoice to a buyer of this name."""
+    return invoice(buyer=ISSUED.buyer.model_copy(update={"name": name}), **changes)
+
+
 def fail(settings: Settings, event: Event, key: str) -> UUID:
     """The notifier's dead letter of `event` as it came under `key`, with a header of that name."""
     topic = topic_of(event)
     value, headers = Codec().encode(event), ((key, key.encode()),)
     (arrival,) = arrive(Codec(), [Record(topic, 0, 9, 0, key.encode(), value, headers)])
-    row = letters.row("notifier", arrival)
+    failed = arrival if arrival.failure else arrival.failed(Rejected("no", "no"))
+    row = letters.row("notifier", failed)
     with db.transaction(settings, OWNER, search_path="notifier") as connection:
         held.insert(connection, [row])
     assert row.dead_letter_id
     return row.dead_letter_id
+
+
+def apply(settings: Settings, letter_id: UUID, event: Event) -> None:
+    """`event` was applied before, as the mended version of a record of the same fact."""
+    with db.transaction(settings, OWNER, search_path="notifier") as connection:
+        connection.execute(
+            text(
+                "INSERT INTO held_record (topic, lane, state, partition, position, timestamp_ms,"
+                " headers, message_id, mended_value) SELECT topic, lane, 'replayed', 0, 3, 0, '[]',"
+                " message_id, :mended FROM held_record WHERE dead_letter_id = :id"
+            ),
+            {"id": letter_id, "mended": Codec().encode(event)},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO inbox (message_id, fingerprint, topic, partition, position)"
+                " SELECT message_id, '', topic, 0, 3 FROM held_record WHERE dead_letter_id = :id"
+            ),
+            {"id": letter_id},
+        )
 
 
 def test_a_person_is_shown_to_nobody_who_did_not_ask(run: Dlq, refused: Settings) -> None:
@@ -238,22 +265,7 @@ def test_a_person_is_shown_to_nobody_who_did_not_ask(run: Dlq, refused: Settings
     """
     invalid = CONTACT.model_copy(update={"name": SECRET + "x" * 2000})
     letter_id = fail(refused, invalid, "C1")
-    with db.transaction(refused, OWNER, search_path="notifier") as connection:
-        connection.execute(
-            text(
-                "INSERT INTO held_record (topic, lane, state, partition, position, timestamp_ms,"
-                " headers, message_id, mended_value) SELECT topic, lane, 'replayed', 0, 3, 0, '[]',"
-                " message_id, :mended FROM held_record WHERE dead_letter_id = :id"
-            ),
-            {"id": letter_id, "mended": Codec().encode(CONTACT)},
-        )
-        connection.execute(
-            text(
-                "INSERT INTO inbox (message_id, fingerprint, topic, partition, position)"
-                " SELECT message_id, '', topic, 0, 3 FROM held_record WHERE dead_letter_id = :id"
-            ),
-            {"id": letter_id},
-        )
+    apply(refused, letter_id, CONTACT)
     for arguments in (("list",), ("list", "--json"), ("show", letter_id)):
         shown = run(*arguments).output
         assert "name: String should have at most 2000 characters" in shown
@@ -266,6 +278,39 @@ def test_a_person_is_shown_to_nobody_who_did_not_ask(run: Dlq, refused: Settings
     assert "mustermann" not in str((letter, content(refused, letter)))
     revealed = run("show", letter_id, "--reveal").output
     assert f"value={SECRET}" in revealed
+
+
+def test_of_a_document_just_the_buyer_is_left_out(run: Dlq, refused: Settings) -> None:
+    """Given an invoice that differs from the applied one, then its figures show, its buyer hides.
+
+    If it failed: an operator would see either whom an invoice is to, or not what it says.
+    """
+    letter_id = fail(refused, to(SECRET, gross_total=Decimal(7)), key_of(topic_of(ISSUED), ISSUED))
+    apply(refused, letter_id, ISSUED)
+    seen, revealed = (
+        json.loads(run("show", letter_id, "--json", *reveal).output)
+        for reveal in ((), ("--reveal",))
+    )
+    assert "mustermann" not in str(seen)
+    value, whole = json.loads(seen["value"]), json.loads(revealed["value"])
+    assert value == whole | {"buyer": HIDDEN}
+    assert whole["buyer"]["name"] == SECRET
+    total = {"path": "gross_total", "applied": "1223.0800", "here": "7.0000"}
+    name = {"path": "buyer.name", "applied": ISSUED.buyer.name, "here": SECRET}
+    assert sorted(revealed["difference"]["fields"], key=str) == [name, total]
+    hidden = name | {"applied": HIDDEN, "here": HIDDEN}
+    assert sorted(seen["difference"]["fields"], key=str) == [hidden, total]
+
+
+def test_a_document_that_cannot_be_decoded_is_left_out_whole(run: Dlq, refused: Settings) -> None:
+    """Given an invoice whose buyer is invalid, then neither list nor bytes tell the name."""
+    letter_id = fail(refused, to(SECRET + "x" * 2000), key_of(topic_of(ISSUED), ISSUED))
+    for arguments in (("list",), ("list", "--json"), ("show", letter_id)):
+        shown = run(*arguments).output
+        assert "buyer.name: String should have at most 2000 characters" in shown
+        assert "mustermann" not in shown
+    assert json.loads(run("show", letter_id, "--json").output)["value"] == HIDDEN
+    assert f"value={SECRET}" in run("show", letter_id, "--reveal").output
 
 
 def test_what_a_record_holds_does_not_steer_the_terminal(run: Dlq, refused: Settings) -> None:

@@ -2,19 +2,25 @@
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
+from sqlalchemy.exc import DataError
 
 from shared.codec.codec import Codec
 from shared.errors import Invalid, Rejected, headline, stack_of
+from shared.events.accounting import InvoicePosted
 from shared.events.base import Event
+from shared.events.billing import Buyer, CreditNoteIssued, InvoiceIssued
 from shared.events.masterdata import Address, Channel, Contact, Customer, PaymentTerms
+from shared.events.payments import PaymentReceived
 from shared.identity import key_of, topic_of
 from shared.runtime import letters
 from shared.runtime.attempts import ATTEMPTS_MAX, Attempts
-from shared.runtime.batch import HandlerFailed
+from shared.runtime.batch import HandlerFailed, _refused
 from shared.runtime.records import Arrival, Record, arrive, headers_from
-from shared.topology import TOPICS
-from tests.unit.shared.test_codec import payment
+from shared.topology import TOPICS, WHOLE
+from tests.invoices import ISSUED, credit_note
+from tests.unit.shared.test_balance import applied
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SECRET = "erika.mustermann@example.com"
@@ -31,12 +37,21 @@ CUSTOMER = Customer(
     contact_id="C1",
     payment_terms=PaymentTerms(net_days=30),
 )
+
+
+def to(name: str, document: InvoiceIssued | CreditNoteIssued) -> Event:
+    """`document` with a buyer of this name."""
+    return document.model_copy(update={"buyer": ISSUED.buyer.model_copy(update={"name": name})})
+
+
 BROKEN = (
     CONTACT.model_copy(update={"email": SECRET + "x" * 2000}),
     CUSTOMER.model_copy(update={"name": SECRET + "x" * 2000}),
     CUSTOMER.model_copy(
         update={"address": CUSTOMER.address.model_copy(update={"country": SECRET})}
     ),
+    to(SECRET + "x" * 2000, ISSUED),
+    to(SECRET + "x" * 2000, credit_note()),
 )
 
 
@@ -66,12 +81,24 @@ def handled(quote: str) -> Exception:
     raise AssertionError
 
 
-def test_the_map_says_which_topics_are_about_people() -> None:
-    personal = {topic.event for topic in TOPICS if topic.personal}
-    assert personal == {Contact, Customer}
+def test_the_map_says_which_fields_are_about_people() -> None:
+    """If it failed: an event would have a new place for people's data, and show it."""
+    personal = {topic.event: topic.personal for topic in TOPICS if topic.personal}
+    assert personal == {
+        Contact: (WHOLE,),
+        Customer: (WHOLE,),
+        InvoiceIssued: ("buyer",),
+        CreditNoteIssued: ("buyer",),
+        InvoicePosted: ("customer_name", "customer_vat_id"),
+        PaymentReceived: ("payer_name",),
+    }
+    for topic in TOPICS:
+        fields = topic.event.model_fields
+        assert set(topic.personal) <= {WHOLE, *fields}
+        assert {name for name in fields if fields[name].annotation is Buyer} <= set(topic.personal)
 
 
-@pytest.mark.parametrize("event", BROKEN, ids=("email", "name", "country"))
+@pytest.mark.parametrize("event", BROKEN, ids=("email", "name", "country", "buyer", "credited"))
 def test_an_invalid_record_is_told_by_field_alone(event: Event) -> None:
     """If it failed: `dlq list`, a header and the table would show a person's address."""
     arrival = arrived(event)
@@ -100,12 +127,13 @@ def test_a_refusal_is_told_without_its_facts_and_causes(event: Event) -> None:
     assert SECRET not in told
 
 
-def test_a_bug_is_told_by_kind_and_place() -> None:
+@pytest.mark.parametrize("event", [CONTACT, ISSUED], ids=("contact", "invoice"))
+def test_a_bug_is_told_by_kind_and_place(event: Event) -> None:
     """Given a handler that breaks on a record, then log lines and dead letter name what and where.
 
     If it failed: an exception's words (a key that was not found) would carry a person's data.
     """
-    failed = HandlerFailed([(arrived(CONTACT), handled(SECRET))])
+    failed = HandlerFailed([(arrived(event), handled(SECRET))])
     ((arrival, cause),) = failed.failures
     logged = f"{headline(failed)}\n{stack_of(cause)}"
     attempts = Attempts()
@@ -119,11 +147,37 @@ def test_a_bug_is_told_by_kind_and_place() -> None:
     assert "\nKeyError\n" in told
 
 
+def test_of_an_invoice_all_but_the_buyer_is_told_with_its_values() -> None:
+    """If it failed: who mends a ledger's refusal would have to open each document for its sums."""
+    assert "value=SSS" in said(arrived(ISSUED.model_copy(update={"series": "S" * 65})))
+    refused = arrived(ISSUED).failed(Rejected("no", "no", field="gross_total", stated="7.77"))
+    assert "stated=7.77" in said(refused)
+    assert "paid=8.88" in said(arrived(ISSUED).failed(Rejected("no", "no", paid="8.88")))
+
+
+def test_what_the_database_refuses_is_told_by_kind() -> None:
+    """If it failed: PostgreSQL's words, which may quote a value, would be told of an invoice."""
+    error = DataError("INSERT", {}, psycopg.errors.InvalidTextRepresentation(SECRET))
+    (refused,) = _refused(arrived(ISSUED), error).dead
+    told = said(refused)
+    assert "cause=InvalidTextRepresentation" in told
+    assert SECRET not in told
+
+
+def test_a_body_that_is_not_avro_is_told_by_kind() -> None:
+    """If it failed: the decoder's words, which may quote the bytes, would be told."""
+    value = Codec().encode(to(SECRET, ISSUED)).replace(SECRET.encode(), b"\xfc" * len(SECRET))
+    (arrival,) = arrive(Codec(), [Record(topic_of(ISSUED), 0, 7, 0, b"key", value)])
+    told = said(arrival)
+    assert "cause=UnicodeDecodeError" in told
+    assert "0xfc" not in told
+
+
 def test_what_is_not_about_people_is_told_with_its_values() -> None:
     """If it failed: an operator would have to guess what was wrong with a payment."""
-    told = said(arrived(payment().model_copy(update={"payment_id": "P" * 201})))
+    told = said(arrived(applied("7").model_copy(update={"payment_id": "P" * 201})))
     assert "value=PPP" in told
-    refused = arrived(payment()).failed(Rejected("no", "no", amount="7.77"))
+    refused = arrived(applied("7")).failed(Rejected("no", "no", amount="7.77"))
     assert "amount=7.77" in said(refused)
     ((_, cause),) = HandlerFailed([(refused, handled("account 9"))]).failures
     assert "account 9" in stack_of(cause)

@@ -174,6 +174,6 @@ def test_the_local_registry_is_the_local_stacks() -> None:
 def test_a_dead_letter_is_shown_without_the_registry_too() -> None:
     """If it failed: people on call could not look at one while the registry is away."""
     codec = Codec(HttpRegistry("http://127.0.0.1:2"))
-    shown = _readable(codec, TOPICS[0].name, b"\x00\x00\x00\x00\x07body")
+    shown = _readable(codec, TOPICS[0], b"\x00\x00\x00\x00\x07body")
     assert "the schema registry does not answer" in shown
     assert shown.endswith("62 6f 64 79")

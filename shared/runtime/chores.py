@@ -1,7 +1,7 @@
 """What the loop does between batches: held records, ticks, back-pressure, gauges."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -9,10 +9,13 @@ from sqlalchemy import Connection, Engine
 from shared import held, metrics, outbox, tracing
 from shared.clock import Clock, monotonic
 from shared.codec.codec import Codec
-from shared.retry import NARROWED, transient_reason
+from shared.errors import ConfigurationError
+from shared.logging import logger
+from shared.retry import NARROWED, Backoff, transient_reason
 from shared.runtime import gauges
 from shared.runtime.assignment import Assignment
 from shared.runtime.attempts import Attempts
+from shared.runtime.batch import HandlerFailed
 from shared.runtime.outcome import Outcome
 from shared.runtime.service import ServiceSpec, Tick
 from shared.runtime.takeup import TakeUp
@@ -29,10 +32,12 @@ _GAUGES_EVERY_S = 5.0
 
 @dataclass
 class _Chore:
+    name: str
     run: Callable[[], bool]
     every_s: float
     fills_outbox: bool = False
     due_at: float = 0.0
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 class Chores:
@@ -54,13 +59,17 @@ class Chores:
         self._attempts = attempts
         self._held = TakeUp(spec, settings, codec, clock, attempts)
         self._is_outbox_full = False
-        self._take_up = _Chore(self._take_up_held, _TAKE_UP_EVERY_S, fills_outbox=True)
+        self._log = logger()
+        self._take_up = _Chore("take-up", self._take_up_held, _TAKE_UP_EVERY_S, fills_outbox=True)
         self._chores = [
-            _Chore(self._press_back, _PRESSURE_EVERY_S),
+            _Chore("back-pressure", self._press_back, _PRESSURE_EVERY_S),
             self._take_up,
-            _Chore(self._wake_overdue, _OVERDUE_EVERY_S),
-            _Chore(self._show, _GAUGES_EVERY_S),
-            *(_Chore(self._ticking(tick), tick.every_s, fills_outbox=True) for tick in spec.ticks),
+            _Chore("overdue", self._wake_overdue, _OVERDUE_EVERY_S),
+            _Chore("gauges", self._show, _GAUGES_EVERY_S),
+            *(
+                _Chore(tick.name, self._ticking(tick), tick.every_s, fills_outbox=True)
+                for tick in spec.ticks
+            ),
         ]
 
     def due_in_s(self) -> float:
@@ -76,7 +85,8 @@ class Chores:
         """Do what is due, once each, and say whether anything was.
 
         A chore with more to do is due again at once; one that fails, after its interval, and the
-        next turn begins with the one behind it, so that it starves nobody.
+        next turn begins with the one behind it, so that it starves nobody. A bug ends nothing: the
+        other chores go on, and so does consumption.
         """
         was_done = False
         for turn, chore in enumerate(self._chores, 1):
@@ -85,12 +95,22 @@ class Chores:
                 chore.due_at = monotonic() + chore.every_s
                 try:
                     has_more = chore.run()
-                except Exception:
-                    self._chores = [*self._chores[turn:], *self._chores[:turn]]
-                    raise
-                if has_more:
-                    chore.due_at = 0.0
+                except Exception as error:
+                    if not _is_bug(error):
+                        self._chores = [*self._chores[turn:], *self._chores[:turn]]
+                        raise
+                    self._broken(chore, error)
+                else:
+                    chore.backoff.reset()
+                    if has_more:
+                        chore.due_at = 0.0
         return was_done
+
+    def _broken(self, chore: _Chore, error: Exception) -> None:
+        """A bug: say so, and try it again, more and more slowly."""
+        metrics.CONSUMER_RETRIES.labels(self._spec.name, "bug").inc()
+        self._log.error("failed", part=chore.name, exc_info=error)
+        chore.due_at = monotonic() + max(chore.every_s, chore.backoff.next_s())
 
     def _is_held_up(self, chore: _Chore) -> bool:
         return chore.fills_outbox and self._is_outbox_full
@@ -147,6 +167,12 @@ class Chores:
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
         return transact(self._engine, self._spec.name, work)
+
+
+def _is_bug(error: Exception) -> bool:
+    """Whether `error` is neither the world's fault nor one that the loop has an answer to."""
+    has_answer = isinstance(error, HandlerFailed | ConfigurationError)
+    return transient_reason(error) is None and not has_answer
 
 
 def count_outcome(service: str, outcome: Outcome) -> None:

@@ -1,5 +1,6 @@
 """What is bounded: the outbox while nothing is published, the queue behind one dead letter."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +10,7 @@ from structlog.testing import capture_logs
 
 from shared.codec.codec import Codec
 from shared.dead_letters import Filter, decide
-from shared.errors import Transient
+from shared.errors import ConfigurationError, Transient
 from shared.events.base import Event
 from shared.events.billing import ReviewDecided
 from shared.runtime import loop
@@ -197,6 +198,52 @@ def test_a_tick_that_fails_starves_no_other(
         echo.hurry()
         echo.loop.step()
     assert len(turns) >= already + 3
+
+
+def test_a_tick_with_a_bug_ends_nothing(
+    make_echo: MakeEcho, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a tick that breaks each time, then it is told, counted and tried again.
+
+    Meanwhile the other tick has its turns, and records are consumed.
+    """
+    turns: Counter[str] = Counter()
+
+    def broken(store: EchoStore, now: datetime) -> list[Event]:
+        turns["broken"] += 1
+        raise LookupError(f"nothing at {now} on {store}")
+
+    def tick(store: EchoStore, now: datetime) -> list[Event]:
+        del store, now
+        turns["tick"] += 1
+        return []
+
+    ticks = (Tick("broken", broken), Tick("tick", tick))
+    monkeypatch.setattr(bench, "SPEC", replace(SPEC, ticks=ticks))
+    told = metric("consumer_retries_total", reason="bug")
+    with capture_logs() as lines:
+        echo = make_echo().joined()
+        echo.publish(request("s1", 1))
+        echo.until(hurried(echo, lambda: echo.subjects() == {"s1": "1,"}))
+        echo.until(hurried(echo, lambda: min(turns["broken"], turns["tick"]) > 2))
+    assert metric("consumer_retries_total", reason="bug") == told + turns["broken"]
+    failures = [line for line in lines if line["event"] == "failed"]
+    assert len(failures) == turns["broken"]
+    assert {line["part"] for line in failures} == {"broken"}
+    assert {type(line["exc_info"]) for line in failures} == {LookupError}
+
+
+def test_a_tick_that_finds_a_wrong_setting_ends_the_process(
+    make_echo: MakeEcho, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a setting that no retry mends, then whoever runs the process is told."""
+
+    def refuse(store: EchoStore, now: datetime) -> list[Event]:
+        raise ConfigurationError(f"no key at {now} for {store}")
+
+    monkeypatch.setattr(bench, "SPEC", replace(SPEC, ticks=(Tick("refuse", refuse),)))
+    with pytest.raises(ConfigurationError, match="no key"):
+        make_echo().joined()
 
 
 def test_a_key_with_too_many_parked_holds_its_partition_until_somebody_decides(

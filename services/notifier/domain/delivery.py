@@ -121,14 +121,15 @@ def before_trying(
 def settle(outcome: Outcome, attempts: int, round_no: int, now: datetime) -> Standing:
     """Where a delivery stands after its `attempts`-th attempt, the `round_no`-th of this round.
 
-    A round begins with the request, and again whenever the contact is mended.
+    A round begins with the request, and again whenever the contact is mended; an attempt that was
+    under way at that moment is the 0th of the new round, and its failure says nothing.
     """
     if isinstance(outcome, Sent):
         return Standing(State.DELIVERED, attempts)
     if isinstance(outcome, Withheld):
         return Standing(State.WITHHELD, attempts, code=outcome.code)
-    if isinstance(outcome, Untried):
-        return Standing(State.PENDING, attempts - 1, AT_ONCE)
+    if isinstance(outcome, Untried) or round_no == 0:
+        return Standing(State.PENDING, attempts - min(round_no, 1), AT_ONCE)
     if isinstance(outcome, Refused):
         return Standing(State.FAILED, attempts, code=outcome.code, reason=outcome.reason)
     if round_no < ATTEMPTS_MAX:

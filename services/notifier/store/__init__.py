@@ -59,10 +59,21 @@ IS_ANYTHING_DUE: Final = text(
     "SELECT EXISTS (SELECT FROM delivery WHERE channel = :channel AND due_at <= :now)"
 )
 
-# Somebody mended a contact or a customer: that is what a failed delivery has been waiting for.
+# Whoever mends holds until the commit what may fail, in key order as couriers do: a claim reads
+# what was mended, or is seen by what follows.
+HOLD: Final = text(
+    "SELECT FROM delivery WHERE state IN ('pending', 'sending', 'failed')"
+    " AND (contact_id = ANY(CAST(:contacts AS text[]))"
+    " OR customer_id = ANY(CAST(:customers AS text[])))"
+    " ORDER BY legal_entity_id, invoice_id, document_kind, stage FOR UPDATE"
+)
+
+# Somebody mended a contact or a customer: that is what a failed delivery has been waiting for. One
+# in a courier's hands may fail for what its claim read before: should it fail, a new round begins.
 TRY_AGAIN: Final = text(
-    "UPDATE delivery SET state = 'pending', due_at = :at_once, settled_at = NULL,"
-    " attempts_before = attempts WHERE state = 'failed'"
+    "UPDATE delivery SET state = CASE state WHEN 'failed' THEN 'pending' ELSE state END,"
+    " due_at = coalesce(due_at, :at_once), settled_at = NULL, attempts_before = attempts"
+    " WHERE state IN ('sending', 'failed')"
     " AND (contact_id = ANY(CAST(:contacts AS text[]))"
     " OR customer_id = ANY(CAST(:customers AS text[])))"
 )
@@ -156,14 +167,12 @@ class NotifierStore(Store):
         """Write what was put, then wake the deliveries that waited for it."""
         super().flush()
         if self._mended_contacts or self._mended_customers:
-            self.connection.execute(
-                TRY_AGAIN,
-                {
-                    "at_once": AT_ONCE,
-                    "contacts": sorted(self._mended_contacts),
-                    "customers": sorted(self._mended_customers),
-                },
-            )
+            mended = {
+                "contacts": sorted(self._mended_contacts),
+                "customers": sorted(self._mended_customers),
+            }
+            self.connection.execute(HOLD, mended)
+            self.connection.execute(TRY_AGAIN, {"at_once": AT_ONCE, **mended})
             self._mended_contacts.clear()
             self._mended_customers.clear()
 

@@ -137,7 +137,10 @@ class DeliveryRow:
 
     @property
     def round_no(self) -> int:
-        """The number of the present attempt since the contact was last mended, from 1."""
+        """The number of the present attempt since the contact was last mended, from 1.
+
+        0 when that was after the attempt's claim.
+        """
         return self.attempts - self.attempts_before
 
     def stands(self, standing: Standing, now: datetime) -> "DeliveryRow":

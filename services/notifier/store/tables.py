@@ -92,6 +92,8 @@ movement_table: Final = Table(
     Index("movement_invoice", "legal_entity_id", "invoice_id"),
 )
 
+_MAY_FAIL: Final = text("state IN ('pending', 'sending', 'failed')")
+
 delivery_table: Final = Table(
     "delivery",
     METADATA,
@@ -133,6 +135,6 @@ delivery_table: Final = Table(
     CheckConstraint("stage > 0 OR document_sha256 IS NOT NULL", name="documents_are_known"),
     CheckConstraint("0 <= attempts_before AND attempts_before <= attempts", name="attempts_rise"),
     Index("delivery_due", "channel", "due_at", postgresql_where=text("due_at IS NOT NULL")),
-    Index("delivery_failed_contact", "contact_id", postgresql_where=text("state = 'failed'")),
-    Index("delivery_failed_customer", "customer_id", postgresql_where=text("state = 'failed'")),
+    Index("delivery_contact", "contact_id", postgresql_where=_MAY_FAIL),
+    Index("delivery_customer", "customer_id", postgresql_where=_MAY_FAIL),
 )

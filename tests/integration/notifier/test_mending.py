@@ -5,11 +5,17 @@ from email.message import EmailMessage
 
 import pytest
 
+from services.notifier.domain.delivery import Outcome
+from services.notifier.gateway import Relay
+from services.notifier.handler.courier import Courier
+from services.notifier.handler.events import on_contact
+from services.notifier.handler.parcel import Parcel, mail
 from shared.errors import Rejected, WaitFor
 from shared.events.base import Event
 from shared.events.delivery import DocumentDelivered, DocumentFailed
 from shared.events.masterdata import Channel, Contact
 from shared.local.mailsink import MailSink
+from shared.settings import Settings
 from shared.testing import ServiceHarness
 from tests.integration.notifier.conftest import (
     Postmaster,
@@ -62,6 +68,48 @@ def test_a_mended_contact_gets_what_had_failed(
     (event,) = harness.emitted
     assert isinstance(event, DocumentDelivered)
     assert (event.message_id, event.attempts) == (failed.message_id, 2)
+
+
+@pytest.mark.parametrize(
+    "mended", [contact(revision=2), customer(version=2)], ids=["contact", "customer"]
+)
+def test_who_is_mended_while_a_mail_is_refused_gets_it_again(
+    mended: Event, harness: ServiceHarness, postmaster: Postmaster, mails: Mails
+) -> None:
+    wrong, right = contact(email="wrong@nordlicht.example"), contact(revision=2)
+    postmaster.refusals = {("RCPT", "wrong@nordlicht.example"): "550 5.1.1 no such user"}
+    harness.apply(wrong, *known(rendered(harness))[1:])
+
+    def carry(parcel: Parcel, relay: Relay, settings: Settings) -> Outcome:
+        outcome = mail(parcel, relay, settings)
+        harness.apply(mended)
+        return outcome
+
+    Courier(Channel.EMAIL, Relay, carry).run(harness)
+    assert states(harness) == [("invoice", 0, "pending", None)]
+    assert harness.emitted == []
+
+    harness.apply(right)
+    harness.work("mail")
+
+    assert len(mails()) == 1
+    assert states(harness) == [("invoice", 0, "delivered", None)]
+
+
+def test_nothing_is_claimed_under_the_hands_of_who_mends(
+    harness: ServiceHarness, postmaster: Postmaster, mails: Mails
+) -> None:
+    postmaster.refusals = {("RCPT", "wrong@nordlicht.example"): "550 5.1.1 no such user"}
+    harness.apply(contact(email="wrong@nordlicht.example"), *known(rendered(harness))[1:])
+
+    with harness.begin() as unit:
+        unit.store.prefetch([contact(revision=2)])
+        on_contact(contact(revision=2), unit.store, unit.now)
+        unit.store.flush()
+        assert harness.work("mail") == 0
+    harness.work("mail")
+
+    assert len(mails()) == 1
 
 
 def test_an_older_revision_mends_nothing(harness: ServiceHarness, postmaster: Postmaster) -> None:

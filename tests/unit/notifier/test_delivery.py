@@ -49,6 +49,13 @@ def test_after_the_last_attempt_it_has_failed_and_says_why() -> None:
     )
 
 
+@pytest.mark.parametrize("outcome", [Refused("no-user", "550"), LATER, Untried()])
+def test_what_failed_while_it_was_mended_is_the_0th_attempt_of_a_new_round(
+    outcome: Outcome,
+) -> None:
+    assert settle(outcome, 3, 0, NOW) == Standing(State.PENDING, 3, AT_ONCE)
+
+
 @pytest.mark.parametrize(
     ("outcome", "standing"),
     [

@@ -106,18 +106,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.create_index(
-        "delivery_failed_contact",
+        "delivery_contact",
         "delivery",
         ["contact_id"],
         unique=False,
-        postgresql_where=sa.text("state = 'failed'"),
+        postgresql_where=sa.text("state IN ('pending', 'sending', 'failed')"),
     )
     op.create_index(
-        "delivery_failed_customer",
+        "delivery_customer",
         "delivery",
         ["customer_id"],
         unique=False,
-        postgresql_where=sa.text("state = 'failed'"),
+        postgresql_where=sa.text("state IN ('pending', 'sending', 'failed')"),
     )
     op.create_table(
         "movement",

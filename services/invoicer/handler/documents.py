@@ -1,7 +1,8 @@
 """Rendering: outside the numbering transaction, so that no paper jam can burn a number.
 
 A document is claimed in one transaction, drawn and stored, and recorded in another. A process
-that dies in between leaves a lease that runs out; drawing again gives the same bytes.
+that dies in between leaves a lease that runs out; drawing again gives the same bytes. What was
+left so may be what killed it: it is claimed alone, and given up after the last attempt.
 """
 
 from dataclasses import dataclass, replace
@@ -37,47 +38,80 @@ class Stored:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Unstored:
+    """Not in the store, which could not be written: no defect of the invoice, so no attempt."""
+
+    error: OSError
+
+
+Outcome = Stored | Unstored | Exception
+
+
 def render_documents(desk: Desk) -> int:
-    """Render and store one portion of documents; returns how many were claimed."""
+    """Render and store one portion of documents; returns how many were claimed.
+
+    Raises `OSError` when the store cannot be written, after giving back what is not in it.
+    """
     shelf = DocumentStore(desk.settings.documents_dir)
     with desk.begin() as unit:
-        claimed = unit.store.claim_documents(system_now(), PORTION)
-        lease = system_now() + LEASE
-        for row, _ in claimed:
-            begun = replace(row, state=RENDERING, attempts=row.attempts + 1, not_before=lease)
-            unit.store.documents.put(begun)
-    outcomes = [(row, issued, _draw(issued, shelf)) for row, issued in claimed]
+        claimed = _claim(unit)
+    outcomes: list[tuple[DocumentRow, InvoiceIssued, Outcome]] = []
+    unstored: Unstored | None = None
+    for row, issued in claimed:
+        outcome = unstored or _draw(issued, shelf)
+        outcomes.append((row, issued, outcome))
+        if isinstance(outcome, Unstored):
+            unstored = outcome
     if outcomes:
         with desk.begin() as unit:
             keys = [(row.legal_entity_id, row.invoice_id, row.document_kind) for row, _ in claimed]
             unit.store.documents.load(unit.store.connection, keys)
             for row, issued, outcome in outcomes:
                 _record(row, issued, outcome, unit)
+    if unstored:
+        raise unstored.error
     return len(claimed)
 
 
-def _draw(issued: InvoiceIssued, shelf: DocumentStore) -> Stored | Exception:
-    """The document in the store; or the defect that hit this invoice and must stop no other.
+def _claim(unit: UnitOfWork) -> list[tuple[DocumentRow, InvoiceIssued]]:
+    """Take what is due for the length of a lease, the attempt counted."""
+    now = system_now()
+    due: list[tuple[DocumentRow, InvoiceIssued]] = unit.store.claim_documents(now, PORTION)
+    left = [one for one in due if one[0].state == RENDERING]
+    claimed = []
+    for row, issued in left[:1] or due:
+        if row.state == RENDERING and row.attempts >= ATTEMPTS_MAX:
+            cut_off = TimeoutError("the last attempt was cut off: its lease ran out")
+            unit.store.documents.put(_failed(row, cut_off))
+            continue
+        begun = replace(row, state=RENDERING, attempts=row.attempts + 1, not_before=now + LEASE)
+        claimed.append((unit.store.documents.put(begun), issued))
+    return claimed
 
-    A store that cannot be written is no defect of the invoice: that error goes up, and the lease
-    brings the whole portion back.
-    """
+
+def _draw(issued: InvoiceIssued, shelf: DocumentStore) -> Outcome:
+    """The document in the store; or the defect that hit this invoice and must stop no other."""
     try:
         rendered = render_invoice(issued, _logo_of(issued, shelf))
     except Exception as error:  # noqa: BLE001 -- recorded with the document, which is tried again
         return error
-    return Stored(rendered, shelf.put(rendered.content))
+    try:
+        return Stored(rendered, shelf.put(rendered.content))
+    except OSError as error:
+        return Unstored(error)
 
 
 def _record(
-    claimed: DocumentRow, issued: InvoiceIssued, outcome: Stored | Exception, unit: UnitOfWork
+    claimed: DocumentRow, issued: InvoiceIssued, outcome: Outcome, unit: UnitOfWork
 ) -> None:
     key = (claimed.legal_entity_id, claimed.invoice_id, claimed.document_kind)
     row: DocumentRow = unit.store.documents.get(*key)
     if row.state == RENDERED:  # by another instance, after our lease had run out
         return
-    if isinstance(outcome, Exception):
-        unit.store.documents.put(_failed(row, outcome))
+    if not isinstance(outcome, Stored):
+        if row == claimed:  # else another instance has it
+            unit.store.documents.put(_undone(row, outcome))
         return
     rendered = outcome.rendered
     if rendered.missing:
@@ -101,6 +135,12 @@ def _record(
     unit.store.documents.put(done)
     DOCUMENTS.labels(SERVICE_NAME, "flagged" if points else "rendered").inc()
     unit.emit(_told(issued, done))
+
+
+def _undone(row: DocumentRow, outcome: Unstored | Exception) -> DocumentRow:
+    if isinstance(outcome, Exception):
+        return _failed(row, outcome)
+    return replace(row, state=PENDING, attempts=row.attempts - 1, not_before=system_now())
 
 
 def _failed(row: DocumentRow, error: Exception) -> DocumentRow:

@@ -1,6 +1,7 @@
 """Rendering as a worker: once, after crashes, past defects."""
 
 from datetime import date, timedelta
+from errno import ENOSPC
 
 import pytest
 
@@ -67,6 +68,62 @@ def test_a_crash_while_rendering_is_made_good_when_the_lease_is_over(
 
 def _crash(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_document_that_kills_the_process_is_given_up_and_takes_no_other_with_it(
+    ready: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.apply(*(job(n, description="deadly" if n == 3 else "sound") for n in range(1, 6)))
+
+    def render(event: InvoiceIssued, logo: object) -> Rendered:
+        if event.description == "deadly":
+            raise KeyboardInterrupt
+        return render_invoice(event, None)
+
+    monkeypatch.setattr(documents, "render_invoice", render)
+    now = system_now()
+    for minute in range(documents.ATTEMPTS_MAX + 1):
+        moment = now + minute * documents.LEASE
+        monkeypatch.setattr(documents, "system_now", lambda moment=moment: moment)
+        _work_until_idle(ready)
+        if minute == 1:
+            counts = ready.query("SELECT state, count(*) FROM document GROUP BY state ORDER BY 1")
+            assert counts == [("rendered", 4), ("rendering", 1)]
+
+    (row,) = ready.query("SELECT state, attempts, last_error FROM document WHERE sha256 IS NULL")
+    assert row == (
+        "failed",
+        documents.ATTEMPTS_MAX,
+        "TimeoutError: the last attempt was cut off: its lease ran out",
+    )
+
+
+def _work_until_idle(harness: ServiceHarness) -> None:
+    """Portion after portion, the process started anew whenever one kills it."""
+    is_busy = True
+    while is_busy:
+        try:
+            is_busy = harness.work("render") > 0
+        except KeyboardInterrupt:
+            continue
+
+
+def test_a_store_that_cannot_be_written_costs_no_attempt(
+    ready: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.apply(job(1), job(2))
+
+    def full(*_: object) -> str:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as away:
+        away.setattr(DocumentStore, "put", full)
+        for _ in range(documents.ATTEMPTS_MAX + 1):
+            with pytest.raises(OSError, match="No space left"):
+                ready.work("render")
+
+    assert ready.work("render") == 2
+    assert ready.query("SELECT state, attempts FROM document") == [("rendered", 1)] * 2
 
 
 def test_a_defect_stops_only_its_own_document_and_is_given_up_at_last(

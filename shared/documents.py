@@ -1,10 +1,11 @@
 """The document store: bytes put and got by their sha256, on a directory.
 
-A document is written under a scratch name, synced, and renamed, so that what stands under a
-sha256 is always whole. Putting the same bytes again changes nothing.
+A document is written under a scratch name of its own, synced, and renamed, so that what stands
+under a sha256 is always whole, and stays. Putting the same bytes again changes nothing.
 """
 
 import os
+import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,12 +29,14 @@ class DocumentStore:
         target = self._path(digest)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = target.with_name(f"{digest}.{os.getpid()}")
-            with scratch.open("wb") as file:
+            number, scratch = tempfile.mkstemp(prefix=f"{digest}.", dir=target.parent)
+            with os.fdopen(number, "wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(target)
+                os.fsync(number)
+            Path(scratch).replace(target)
+            _sync(target.parent)
+            _sync(self.root)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -52,3 +55,12 @@ class DocumentStore:
             msg = f"not a sha256 in hex: {digest!r}"
             raise DocumentMissing(msg)
         return self.root / digest[:2] / digest
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in `folder` survive the power's end."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -21,6 +21,9 @@ from shared.topology import BY_NAME
 
 Lane = tuple[str, bytes]
 
+WAKE_MAX = 10_000
+QUEUE_BYTES_MAX = 16 * 1024 * 1024
+
 _OPEN = "state IN ('waiting', 'dead', 'parked')"
 _NEEDS_KEY = f"r.{_OPEN} AND (r.state <> 'dead' OR r.lane >= '\\x01')"
 """Of what is open, all but a dead letter in a lane of its own: it holds nothing up."""
@@ -54,17 +57,20 @@ _RELEASE = text(
     f" AND {_NEEDS_KEY})"
 )
 _CLAIM = text(
-    "SELECT topic, lane FROM held_key WHERE ready ORDER BY topic, lane LIMIT :limit"
-    " FOR UPDATE SKIP LOCKED"
+    "SELECT topic, lane FROM held_key WHERE ready AND topic = ANY(:topics)"
+    " ORDER BY topic, lane LIMIT :limit FOR UPDATE SKIP LOCKED"
 )
 _QUEUE = text(
     "SELECT q.* FROM (SELECT r.id, r.topic, r.lane, r.state, r.partition, r.position,"
     " r.timestamp_ms, r.key, r.value, r.headers, r.attempts, r.decision, r.mended_value,"
     " r.deadline_at, r.first_failed_at, r.dead_letter_id,"
     " r.replay_count + (r.decision IS NOT NULL)::int AS replays,"
-    " row_number() OVER (PARTITION BY r.topic, r.lane ORDER BY r.id) AS n"
+    " row_number() OVER (PARTITION BY r.topic, r.lane ORDER BY r.id) AS n,"
+    " sum(octet_length(r.value)) OVER (ORDER BY r.topic, r.lane, r.id"
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before"
     f" FROM held_record r JOIN {_LANES} USING (topic, lane) WHERE {_OPEN}) q"
-    " WHERE q.n <= :limit ORDER BY q.topic, q.lane, q.id"
+    " WHERE q.n <= :limit AND coalesce(q.bytes_before, 0) < :bytes"
+    " ORDER BY q.topic, q.lane, q.id"
 )
 _SETTLE = text(
     "UPDATE held_record r SET state = u.state, resolved_at = now(),"
@@ -86,20 +92,23 @@ _MEET = text(
     " ON CONFLICT (kind, key) DO UPDATE SET arrived = awaited.arrived OR excluded.arrived"
     " RETURNING kind, key, arrived"
 )
+_WAKE_WHERE = (
+    "UPDATE held_key k SET ready = true FROM (SELECT w.topic, w.lane FROM held_record r {}"
+    " JOIN held_key w ON w.topic = r.topic AND w.lane = r.lane AND NOT w.ready"
+    " WHERE r.state = 'waiting' {} LIMIT :limit) n WHERE k.topic = n.topic AND k.lane = n.lane"
+)
 _WAKE_WAITERS = text(
-    "UPDATE held_key k SET ready = true FROM held_record r"
-    " JOIN unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS u(kind, key)"
-    " ON r.fact_kind = u.kind AND r.fact_key = u.key"
-    " WHERE r.state = 'waiting' AND k.topic = r.topic AND k.lane = r.lane"
+    _WAKE_WHERE.format(
+        "JOIN unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS u(kind, key)"
+        " ON r.fact_kind = u.kind AND r.fact_key = u.key",
+        "",
+    )
 )
-_WAKE_OVERDUE = text(
-    "UPDATE held_key k SET ready = true FROM held_record r WHERE r.state = 'waiting'"
-    " AND r.deadline_at <= :now AND k.topic = r.topic AND k.lane = r.lane AND NOT k.ready"
-)
+_WAKE_OVERDUE = text(_WAKE_WHERE.format("", "AND r.deadline_at <= :now"))
 _WAKE_MISSED = text(
-    "UPDATE held_key k SET ready = true FROM held_record r JOIN awaited a"
-    " ON a.kind = r.fact_kind AND a.key = r.fact_key AND a.arrived WHERE r.state = 'waiting'"
-    " AND k.topic = r.topic AND k.lane = r.lane AND NOT k.ready"
+    _WAKE_WHERE.format(
+        "JOIN awaited a ON a.kind = r.fact_kind AND a.key = r.fact_key AND a.arrived", ""
+    )
 )
 
 
@@ -265,14 +274,15 @@ def release(connection: Connection, lanes: Iterable[Lane]) -> None:
 
 
 def claim(connection: Connection, limit: int) -> list[Lane]:
-    """Lock up to `limit` lanes that are ready, skipping what another instance has."""
-    rows = connection.execute(_CLAIM, {"limit": limit})
+    """Lock up to `limit` ready lanes of topics on the map, skipping what another instance has."""
+    rows = connection.execute(_CLAIM, {"limit": limit, "topics": list(BY_NAME)})
     return [(row.topic, bytes(row.lane)) for row in rows]
 
 
 def queue(connection: Connection, lanes: Iterable[Lane], limit: int, now: datetime) -> list[Queued]:
-    """The first `limit` records of each lane, in order."""
-    rows = connection.execute(_QUEUE, {**_lanes(lanes), "limit": limit})
+    """The first `limit` records of each lane, in order, up to some bytes together."""
+    bounds = {"limit": limit, "bytes": QUEUE_BYTES_MAX}
+    rows = connection.execute(_QUEUE, {**_lanes(lanes), **bounds})
     return [
         Queued(
             Record(
@@ -340,16 +350,16 @@ def meet(connection: Connection, waits: Iterable[Fact], facts: Iterable[Fact]) -
 
 
 def wake_waiters(connection: Connection, facts: Iterable[Fact]) -> None:
-    """Wake whoever waits for one of `facts`; after `meet`, so that none is missed."""
+    """Wake who waits for one of `facts`, `WAKE_MAX` at once; after `meet`: none is missed."""
     parameters = _pairs(facts)
     if parameters["kinds"]:
-        connection.execute(_WAKE_WAITERS, parameters)
+        connection.execute(_WAKE_WAITERS, {**parameters, "limit": WAKE_MAX})
 
 
 def wake_overdue(connection: Connection, now: datetime) -> int:
-    """Take up what has waited past its deadline, and whatever missed its call (there is none)."""
-    overdue = connection.execute(_WAKE_OVERDUE, {"now": now}).rowcount
-    return overdue + connection.execute(_WAKE_MISSED).rowcount
+    """Take up what has waited past its deadline, and who was too many to be woken by their fact."""
+    overdue = connection.execute(_WAKE_OVERDUE, {"now": now, "limit": WAKE_MAX}).rowcount
+    return overdue + connection.execute(_WAKE_MISSED, {"limit": WAKE_MAX}).rowcount
 
 
 def _pairs(facts: Iterable[Fact]) -> dict[str, list[str]]:

@@ -16,7 +16,10 @@ from shared.runtime.records import Headers, headers_json
 from shared.trace import traceparent
 
 _COPY = "COPY outbox (topic, key, value, headers) FROM STDIN (FORMAT BINARY)"
-_BACKLOG = text("SELECT count(*) FROM outbox WHERE quarantined IS NULL")
+_BACKLOG = text(
+    "SELECT count(*) FROM outbox o WHERE quarantined IS NULL AND NOT EXISTS (SELECT FROM outbox q"
+    " WHERE q.quarantined IS NOT NULL AND q.topic = o.topic AND q.key = o.key)"
+)
 _NOTIFY = text("SELECT pg_notify('outbox_' || current_schema(), '')")
 
 
@@ -95,5 +98,5 @@ def write(connection: Connection, records: Sequence[Outgoing]) -> None:
 
 
 def backlog(connection: Connection) -> int:
-    """How many records the relay has before it; those set apart wait for people."""
+    """How many records the relay has before it; keys that are set apart wait for people."""
     return int(connection.execute(_BACKLOG).scalar_one())

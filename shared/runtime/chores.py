@@ -131,9 +131,10 @@ class Chores:
         return more or bool(outcome.facts)
 
     def _wake_overdue(self) -> bool:
-        if self._transact(lambda c: held.wake_overdue(c, self._clock.now())):
+        woken = self._transact(lambda c: held.wake_overdue(c, self._clock.now()))
+        if woken:
             self.take_up_soon()
-        return False
+        return woken >= held.WAKE_MAX
 
     def _press_back(self) -> bool:
         """Add nothing to a full outbox, and go on when half of it is drained, by the relay alone.

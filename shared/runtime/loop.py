@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from shared import metrics, tracing
 from shared.clock import Clock, monotonic, system_now
 from shared.codec.codec import Codec
-from shared.errors import ColophonError, headline
+from shared.errors import ColophonError, ConfigurationError, headline
 from shared.logging import logger
 from shared.retry import NARROWED, Backoff, transient_reason
 from shared.runtime import faults, fence
@@ -265,7 +265,7 @@ class ConsumerLoop:
     def _reconsider(self, lost: AbstractSet[Partition]) -> bool:
         """Ask the database what is still ours; says whether a commit of ours came through.
 
-        A database that was set back to an earlier moment has what follows read again.
+        Raises `ConfigurationError` where the database was set back to an earlier moment.
         """
         found = self._read_fence()
         has_moved = False
@@ -275,12 +275,16 @@ class ConsumerLoop:
             if epoch != claim.epoch:
                 self.assignment.lose([place])
                 self._log.warning("fenced", topic=place[0], partition=place[1])
+            elif next_offset < claim.next_offset:
+                msg = (
+                    f"the database was set back: in {place[0]}/{place[1]} it goes on at"
+                    f" {next_offset}, and had committed {claim.next_offset}. Start this service"
+                    " again: its checks decide whether it may go on from there"
+                )
+                raise ConfigurationError(msg)
             elif next_offset != claim.next_offset:
                 self.assignment.claims[place] = claim.at(next_offset)
-                has_moved = has_moved or next_offset > claim.next_offset
-                if next_offset < claim.next_offset:
-                    self._log.warning("set back", topic=place[0], partition=place[1])
-                    self._intake.read_again([place])
+                has_moved = True
         return has_moved
 
     def _resolve(self) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
+from contextlib import suppress
 
 from shared.errors import headline
 from shared.logging import logger
@@ -34,7 +35,8 @@ class PatientThread(threading.Thread, ABC):
                 self._turn()
             except Exception as error:  # noqa: BLE001 -- logged, counted, tried again
                 self.failure = error
-                self._note(error, self._reason(error))
+                with suppress(OSError):  # the log's own disk or reader
+                    self._note(error, self._reason(error))
                 self._stop_asked.wait(self._backoff.next_s())
 
     @abstractmethod

@@ -168,9 +168,10 @@ class Relay(PatientThread):
         if len(rows) > 1:
             self._limit = len(rows) // 2
             return
-        if cause.code() not in _TOO_LARGE:
-            raise KafkaException(cause)
         number, topic = rows[0][:2]
+        if cause.code() not in _TOO_LARGE:
+            self._log.error("refused", outbox_id=number, topic=topic, reason=cause.str())
+            raise KafkaException(cause)
         self._log.error("record too large", outbox_id=number, topic=topic, reason=cause.str())
         connection.execute(_QUARANTINE, (cause.str(), number))
         self._look(connection)

@@ -71,7 +71,12 @@ class TakeUp:
         held.hold(connection, stuck - outcome.blocked.keys())
         held.release(connection, lanes)
         faults.reach(Point.TAKEN_UP)
-        more = len(lanes) == self.lanes_max or len(rows) > self.records_max
+        size = sum(len(queued.record.value or b"") for queued in rows)
+        more = (
+            len(lanes) == self.lanes_max
+            or len(rows) >= self.records_max
+            or size >= held.QUEUE_BYTES_MAX
+        )
         return outcome, more or bool(outcome.woken)
 
     def _arrival(self, queued: Queued) -> Arrival:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from shared.codec.codec import Codec
+from shared.errors import ConfigurationError
 from shared.runtime import fence, loop
 from shared.runtime.batch import Batch
 from shared.runtime.fence import Claim, Partition
@@ -126,8 +127,14 @@ def test_deleted_offset_rows_begin_anew_and_nothing_has_its_effect_twice(echo: E
     assert (REQUESTED, 0) in echo.loop.assignment.claims
 
 
-def test_a_database_that_was_set_back_has_what_follows_read_again(echo: Echo) -> None:
-    """Given tables as they were three records ago, while we run, then none of these is left out."""
+def test_a_service_whose_database_was_set_back_ends_and_begins_from_there(
+    make_echo: MakeEcho,
+) -> None:
+    """Given tables as they were three records ago, while we run, then it is for the start to judge.
+
+    Where its checks let it, it reads what follows again and leaves none out.
+    """
+    echo = make_echo().joined()
     echo.raws(((REQUESTED, *echo.value(request(f"s{n}", 1))) for n in range(5)), partition=0)
     echo.until(lambda: len(echo.subjects()) == 5)
     (offset,) = (end for place, end in echo.reached().items() if place == (REQUESTED, 0))
@@ -139,7 +146,11 @@ def test_a_database_that_was_set_back_has_what_follows_read_again(echo: Echo) ->
         o=offset - 3,
     )
     echo.raws(((REQUESTED, *echo.value(request(f"s{n}", 1))) for n in range(5, 8)), partition=0)
-    echo.until(lambda: echo.subjects() == {f"s{n}": "1," for n in range(8)})
+    with pytest.raises(ConfigurationError, match="the database was set back"):
+        echo.until(lambda: "s7" in echo.subjects())
+    echo.close()
+    again = make_echo().joined()
+    again.until(lambda: again.subjects() == {f"s{n}": "1," for n in range(8)})
 
 
 # ---------------------------------------------------------------- commits in doubt

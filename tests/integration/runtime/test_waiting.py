@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Barrier
 
+import pytest
 from sqlalchemy import Connection, Engine, text
 
 from shared import db, held
@@ -19,7 +20,7 @@ from shared.runtime.records import Record, arrive
 from shared.runtime.service import Fact
 from shared.runtime.takeup import TakeUp
 from shared.topology import SERVICE
-from tests.integration.runtime.bench import Echo, metric
+from tests.integration.runtime.bench import Echo, hurried, metric
 from tests.integration.runtime.echo import REQUESTED, SPEC, policy, request
 from tests.integration.runtime.instances import Instances, until
 from tests.integration.runtime.lengths import PAIRS
@@ -129,6 +130,32 @@ def test_two_processes_meet_waiters_and_facts_in_any_order(
     for name in ("one", "two"):
         assert instances.metric(name, "consumer_records_total", result="applied") > 0
     assert all(instances.stop(name) == 0 for name in ("one", "two"))
+
+
+def test_more_waiters_than_are_woken_at_once_all_have_their_turn(
+    echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a fact for many keys, and bytes for one record a portion, then all are taken up."""
+    monkeypatch.setattr(held, "WAKE_MAX", 3)
+    monkeypatch.setattr(held, "QUEUE_BYTES_MAX", 1)
+    echo.joined()
+    echo.publish(*(request(f"s{n}", 1, "wait:p1") for n in range(20)))
+    echo.until(lambda: len(echo.held()) == 20)
+    echo.publish(policy("p1"))
+    echo.until(hurried(echo, lambda: len(echo.subjects()) == 20))
+    assert echo.held() == []
+
+
+def test_what_is_held_of_a_topic_off_the_map_is_left_alone(echo: Echo) -> None:
+    """Given a waiting record of a topic that is no more, then it ends nothing and stays."""
+    echo.joined()
+    echo.publish(request("s1", 1, "wait:p1"))
+    echo.until(lambda: len(echo.held()) == 1)
+    echo.query("UPDATE held_record SET topic = 'gone', deadline_at = now() - interval '1 hour'")
+    echo.query("UPDATE held_key SET topic = 'gone', ready = true")
+    echo.publish(request("s2", 1))
+    echo.until(hurried(echo, lambda: echo.subjects() == {"s2": "1,"}))
+    assert len(echo.held()) == 1
 
 
 def test_keys_that_wait_do_not_delay_others(echo: Echo) -> None:

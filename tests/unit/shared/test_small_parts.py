@@ -19,6 +19,7 @@ from shared.retry import Backoff, is_data_error, transient_reason
 from shared.runtime.attempts import Attempts
 from shared.runtime.breaker import Breaker, State
 from shared.runtime.fence import Partition
+from shared.runtime.patience import PatientThread
 
 PLACE, OTHER, UNREAD = ("topic", 0), ("topic", 1), ("topic", 2)
 
@@ -204,3 +205,23 @@ def test_a_rejection_names_code_message_and_facts() -> None:
     rejected = Rejected("run-aborted", "the run was aborted", job="J1", value=3)
     assert str(rejected) == "the run was aborted (job=J1, value=3)"
     assert str(Rejected("x", "plain")) == "plain"
+
+
+class _Unready(PatientThread):
+    turns = 0
+
+    def _turn(self) -> None:
+        self.turns += 1
+        if self.turns == 3:
+            self.stop()
+        raise Transient("kafka", "away")
+
+    def _note(self, error: Exception, reason: str | None) -> None:
+        raise OSError(28, "No space left on device", f"{error} {reason}")
+
+
+def test_a_log_that_cannot_be_written_ends_no_thread() -> None:
+    thread = _Unready("approver", "relay")
+    thread.start()
+    thread.join(10)
+    assert thread.turns == 3

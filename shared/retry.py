@@ -8,7 +8,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.errors import Transient
+from shared.errors import ConfigurationError, Transient
 
 LIMITS: Final = frozenset({"transaction-limit", "statement-timeout"})
 """The reasons that speak of too much work in one transaction."""
@@ -55,6 +55,11 @@ def transient_reason(error: BaseException) -> str | None:
         is_lost = error.connection_invalidated
         return _database_reason(error.orig) or ("database-connection" if is_lost else None)
     return _database_reason(error)
+
+
+def is_bug(error: BaseException) -> bool:
+    """Whether `error` is neither the world's fault nor that of a setting."""
+    return transient_reason(error) is None and not isinstance(error, ConfigurationError)
 
 
 def is_data_error(error: BaseException) -> bool:

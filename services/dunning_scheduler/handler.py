@@ -30,6 +30,7 @@ from shared.events.disputes import DisputeOpened, DisputeResolved
 from shared.events.payments import PaymentApplied
 from shared.ids import record_key
 from shared.metrics import REMINDERS
+from shared.runtime.claimed import one_by_one
 
 PORTION: Final = 500
 SERVICE_NAME: Final = "dunning_scheduler"
@@ -97,15 +98,21 @@ def on_document_failed(
 
 def remind(store: DunningStore, now: datetime) -> Iterable[Event]:
     """The tick: take the invoices whose time has come, and remind once of each."""
-    for invoice in store.claim_due(now, PORTION):
-        turn = take_turn(invoice.chase, now, invoice.place, POLICY)
-        store.invoices.put(invoice.chased(turn.chase, turn.next_at))
-        for stage in turn.skipped:
-            store.reminders.put(_reminder(invoice, stage, now, skipped=True))
-        if turn.reminder is not None:
-            store.reminders.put(_reminder(invoice, turn.reminder, now, skipped=False))
-            REMINDERS.labels(SERVICE_NAME, str(turn.reminder.number)).inc()
-            yield _reminder_due(invoice, turn.reminder, now)
+    due = store.claim_due(now, PORTION)
+    return one_by_one(SERVICE_NAME, store, due, lambda invoice: _chase(invoice, store, now))
+
+
+def _chase(invoice: InvoiceRow, store: DunningStore, now: datetime) -> Iterable[Event]:
+    turn = take_turn(invoice.chase, now, invoice.place, POLICY)
+    store.invoices.put(invoice.chased(turn.chase, turn.next_at))
+    for stage in turn.skipped:
+        store.reminders.put(_reminder(invoice, stage, now, skipped=True))
+    if turn.reminder is None:
+        return NOTHING
+    store.reminders.put(_reminder(invoice, turn.reminder, now, skipped=False))
+    event = _reminder_due(invoice, turn.reminder, now)
+    REMINDERS.labels(SERVICE_NAME, str(turn.reminder.number)).inc()
+    return (event,)
 
 
 def _invoice(store: DunningStore, legal_entity_id: str, invoice_id: str) -> InvoiceRow:

@@ -1,8 +1,9 @@
 """What each event does: learn terms, price a job, price a job on hold anew."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from services.pricer import domain
@@ -24,6 +25,7 @@ from shared.events.masterdata import Agreement, Customer, RateCard
 from shared.events.production import MetricsExtracted
 from shared.events.sales import EstimateAccepted
 from shared.metrics import JOBS_PRICED, VARIANCE_RATIO
+from shared.runtime.claimed import one_by_one
 
 SERVICE_NAME: Final = "pricer"
 PORTION: Final = 100
@@ -100,7 +102,14 @@ def give_up(
 
 def reprice(store: PricerStore, now: datetime) -> Iterable[Event]:
     """Price a portion of the marked jobs anew; what comes out the same is not said again."""
-    return [event for job in store.claim(PORTION) for event in _anew(job, store, now)]
+
+    def price(job: JobRow) -> Iterable[Event]:
+        return _anew(job, domain.price, store, now)
+
+    def hold(job: JobRow, why: Rejected) -> Iterable[Event]:
+        return _anew(job, partial(domain.refused, why=why), store, now)
+
+    return one_by_one(SERVICE_NAME, store, store.claim(PORTION), price, hold)
 
 
 def _take(
@@ -113,11 +122,16 @@ def _take(
     return _record(priced, job, store, now)
 
 
-def _anew(job: JobRow, store: PricerStore, now: datetime) -> Iterable[Event]:
-    """Price a job on hold again."""
+def _anew(
+    job: JobRow,
+    pricing: Callable[[MetricsExtracted, Terms | Unresolved, int], JobPriced],
+    store: PricerStore,
+    now: datetime,
+) -> Iterable[Event]:
+    """Price a job on hold again, by `pricing`."""
     metrics, before = store.metrics_of(job), store.price_of(job)
     terms = domain.resolve(metrics, store.known(metrics))
-    priced = domain.price(metrics, terms, job.pricing_no + 1)
+    priced = pricing(metrics, terms, job.pricing_no + 1)
     if domain.same_outcome(priced, before):
         store.jobs.put(replace(job, reprice=False))
         return ()

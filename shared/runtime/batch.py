@@ -5,18 +5,17 @@ A handler's bug and a database's refusal are traced to their record.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import InvalidOperation
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from shared import held, inbox, outbox
+from shared.bounds import out_of_bounds
 from shared.clock import Clock
 from shared.codec.codec import Codec
 from shared.errors import ColophonError, Rejected, Unquoted, WaitFor, headline, kind_of
-from shared.events.base import Event, OutOfBounds, faults_of
+from shared.events.base import Event
 from shared.held import Head, Held, Lane
 from shared.inbox import Applied
 from shared.metrics import CONSUMER_BISECT_ATTEMPTS
@@ -32,8 +31,6 @@ from shared.runtime.watch import HandlerTimeout, Watch
 from shared.settings import Settings
 from shared.store import Store
 
-_NO_FIGURE: Final = ("ConversionSyntax", "DivisionUndefined")
-"""What `InvalidOperation` names where nothing has grown: Decimal("abc"), or nothing by nothing."""
 _PARTS: Final = ("table_name", "column_name", "constraint_name")
 """What PostgreSQL names of its own where it refuses a value; its words may quote the value."""
 
@@ -191,9 +188,7 @@ class Batch:
             if transient_reason(error):
                 raise
             store.undo()
-            if words := _out_of_bounds(error):
-                grown = Rejected("figure-out-of-bounds", f"what comes of it is too large: {words}")
-                grown.__cause__ = error
+            if grown := out_of_bounds(error):
                 outcome.bury(arrival.failed(grown, arrival.attempts))
             else:
                 outcome.fail(arrival, error)
@@ -285,20 +280,6 @@ def _told(arrival: Arrival, error: Exception) -> Exception:
     """`error`, as logs may have it: what others raise may quote the record."""
     is_ours = isinstance(error, ColophonError)
     return error if is_ours or not arrival.record.topic.personal else Unquoted(error)
-
-
-def _out_of_bounds(error: Exception) -> str | None:
-    """What grew beyond its type while it was handled, if that was it: no bug, but extreme values.
-
-    A figure with more digits than any event has, or a date after the year 9999.
-    """
-    if isinstance(error, ValidationError):
-        found = [one.get("ctx", {}).get("error") for one in error.errors()]
-        is_too_large = all(isinstance(one, OutOfBounds) for one in found)
-        return ": ".join(next(faults_of(error))) if is_too_large else None
-    is_bug = isinstance(error, InvalidOperation) and any(kind in str(error) for kind in _NO_FIGURE)
-    has_grown = isinstance(error, OverflowError | InvalidOperation) and not is_bug
-    return headline(error) if has_grown else None
 
 
 def _refused(arrival: Arrival, error: Exception) -> Outcome:

@@ -9,9 +9,8 @@ from sqlalchemy import Connection, Engine
 from shared import held, metrics, outbox, tracing
 from shared.clock import Clock, monotonic
 from shared.codec.codec import Codec
-from shared.errors import ConfigurationError
 from shared.logging import logger
-from shared.retry import NARROWED, Backoff, transient_reason
+from shared.retry import NARROWED, Backoff, is_bug, transient_reason
 from shared.runtime import gauges
 from shared.runtime.assignment import Assignment
 from shared.runtime.attempts import Attempts
@@ -96,7 +95,7 @@ class Chores:
                 try:
                     has_more = chore.run()
                 except Exception as error:
-                    if not _is_bug(error):
+                    if isinstance(error, HandlerFailed) or not is_bug(error):
                         self._chores = [*self._chores[turn:], *self._chores[:turn]]
                         raise
                     self._broken(chore, error)
@@ -168,12 +167,6 @@ class Chores:
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
         return transact(self._engine, self._spec.name, work)
-
-
-def _is_bug(error: Exception) -> bool:
-    """Whether `error` is neither the world's fault nor one that the loop has an answer to."""
-    has_answer = isinstance(error, HandlerFailed | ConfigurationError)
-    return transient_reason(error) is None and not has_answer
 
 
 def count_outcome(service: str, outcome: Outcome) -> None:

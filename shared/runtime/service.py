@@ -38,8 +38,8 @@ class Fact:
 class Tick:
     """Work that time brings: `run(store, now)` in a transaction of its own, every `every_s`.
 
-    It claims a bounded number of rows (FOR UPDATE SKIP LOCKED), puts rows, returns events, and
-    is run again at once while it returns any.
+    It claims a bounded number of rows (FOR UPDATE SKIP LOCKED), works on them `one_by_one`,
+    returns events, and is run again at once while it returns any.
     """
 
     name: str

@@ -33,12 +33,13 @@ from services.invoicer.store.rows import (
     job_row,
 )
 from shared.clock import system_now
-from shared.errors import WaitFor
+from shared.errors import Rejected, WaitFor
 from shared.events.base import Event
-from shared.events.billing import InvoiceIssued, JobPriced
+from shared.events.billing import InvoiceIssued, JobPriced, Reason
 from shared.events.masterdata import Customer, LegalEntity, TaxRule
 from shared.ids import record_key
 from shared.metrics import INVOICES_ISSUED, JOB_TO_INVOICE, JOBS_UNBILLED
+from shared.runtime.claimed import one_by_one
 
 PORTION: Final = 50
 NOTHING: Final[tuple[Event, ...]] = ()
@@ -89,11 +90,16 @@ def on_job_priced(event: JobPriced, store: InvoicerStore, now: datetime) -> Iter
 
 def recheck(store: InvoicerStore, now: datetime) -> Iterable[Event]:
     """The tick: try the jobs on tax hold again that new master data or time may have released."""
-    events: list[Event] = []
-    for job in store.claim_held(now, PORTION):
-        if job.priced:
-            events += _bill(job.priced, job, store, now)
-    return events
+    held = [(job, job.priced) for job in store.claim_held(now, PORTION) if job.priced]
+
+    def bill(one: tuple[JobRow, JobPriced]) -> Iterable[Event]:
+        return _bill(one[1], one[0], store, now)
+
+    def hold(one: tuple[JobRow, JobPriced], why: Rejected) -> Iterable[Event]:
+        reason = Reason(code=why.code, text=why.message)
+        return _hold(one[1], TaxHold((reason,)), one[0], store, now)
+
+    return one_by_one(SERVICE_NAME, store, held, bill, hold)
 
 
 def show_figures(store: InvoicerStore, now: datetime) -> Iterable[Event]:

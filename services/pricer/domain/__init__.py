@@ -7,7 +7,7 @@ from services.pricer.domain.checks import (
     check_metrics,
     check_rate_card,
 )
-from services.pricer.domain.pricing import RULE_VERSION, price, same_outcome
+from services.pricer.domain.pricing import RULE_VERSION, price, refused, same_outcome
 from services.pricer.domain.terms import (
     Known,
     Missing,
@@ -32,6 +32,7 @@ __all__ = [
     "check_rate_card",
     "price",
     "price_list",
+    "refused",
     "resolve",
     "same_outcome",
 ]

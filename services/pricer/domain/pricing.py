@@ -14,6 +14,7 @@ from services.pricer.domain.paths import Draft, draft_actuals, draft_quote, judg
 from services.pricer.domain.quote import mixed_units
 from services.pricer.domain.shares import Share, shares_of
 from services.pricer.domain.terms import Terms, Unresolved
+from shared.errors import Rejected
 from shared.events.billing import JobPriced, Path, PricedLine, Reason, Variance
 from shared.events.masterdata import Agreement, Basis, RateCard
 from shared.events.production import MetricsExtracted
@@ -66,6 +67,15 @@ def price(metrics: MetricsExtracted, terms: Terms | Unresolved, pricing_no: int)
         net_total=total.net_total,
     )
     return _event(metrics, pricing_no, agreement, terms.prices.card, outcome)
+
+
+def refused(
+    metrics: MetricsExtracted, terms: Terms | Unresolved, pricing_no: int, why: Rejected
+) -> JobPriced:
+    """The job on hold because its price under `terms` breaks a rule: `why` is the reason."""
+    if isinstance(terms, Unresolved):
+        return _unpriced(metrics, terms, pricing_no)
+    return _held(metrics, terms, pricing_no, (Reason(code=why.code, text=why.message),))
 
 
 def same_outcome(one: JobPriced, other: JobPriced) -> bool:

@@ -5,9 +5,12 @@ from decimal import Decimal
 from threading import Thread
 
 import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from shared.events.base import Event
 from shared.events.collections import ReminderDue
+from shared.metrics import CONSUMER_RETRIES
 from shared.testing import ServiceHarness
 from tests.integration.dunning_scheduler.conftest import (
     DAY,
@@ -95,6 +98,29 @@ def test_two_schedulers_at_the_same_moment_remind_once(
 
     reminded = [event.invoice_id for event in told if isinstance(event, ReminderDue)]
     assert len(reminded) == len(set(reminded)) == 200
+
+
+def test_an_invoice_that_breaks_keeps_no_other_from_its_reminder(
+    harness: ServiceHarness, clock: MovableClock
+) -> None:
+    """Given a row that no rule can read, then it is told and left as it was."""
+    harness.apply(*(numbered(n) for n in range(1, 4)))
+    broken = "UPDATE invoice SET time_zone = 'None/Such' WHERE invoice_id = :invoice"
+    with harness.begin() as unit:
+        unit.store.connection.execute(text(broken), {"invoice": numbered(2).invoice_id})
+    clock.at = DUE_AT_NINE + DAY
+    retries = CONSUMER_RETRIES.labels("dunning_scheduler", "bug")
+    before = retries._value.get()
+
+    with capture_logs() as lines:
+        told = harness.tick("remind")
+
+    reminded = [event.invoice_id for event in told if isinstance(event, ReminderDue)]
+    assert reminded == [numbered(1).invoice_id, numbered(3).invoice_id]
+    assert retries._value.get() == before + 1
+    assert [(line["event"], line["rows"]) for line in lines] == [("rows failed", 1)]
+    due = harness.query("SELECT invoice_id FROM invoice WHERE next_action_at <= :n", n=clock.at)
+    assert [row.invoice_id for row in due] == [numbered(2).invoice_id]
 
 
 def test_days_of_outage_bring_one_reminder_not_three(

@@ -123,6 +123,34 @@ def test_a_hold_that_lasts_asks_no_second_time(ready: ServiceHarness) -> None:
     assert (row.state, row.recheck) == ("tax_hold", False)
 
 
+def test_a_hold_of_extreme_figures_keeps_no_other_from_its_invoice(
+    harness: ServiceHarness, clock: MovableClock
+) -> None:
+    """Given a held price whose gross no event can say, then it stays on hold and says why.
+
+    It is looked at again as rarely as any other hold; it has taken no number.
+    """
+    huge = "99999999999999999999.00"
+    dear = (line(huge, unit_price=Decimal(1)),)
+    harness.apply(entity(), customer(), tax_rule(product_class="other"))
+    harness.apply(priced(*dear, net_total=Decimal(huge), job_id="J-0"), job(1))
+    assert states(harness) == {"J-0": "tax_hold", "J-1": "tax_hold"}
+    harness.apply(tax_rule(tax_rule_id="T-2"))
+
+    (event,) = issued(harness.tick("recheck"))
+
+    assert (event.job_id, event.sequence) == ("J-1", 1)
+    (row,) = harness.query("SELECT state, hold_reasons, recheck FROM job WHERE job_id = 'J-0'")
+    assert (row.state, row.recheck) == ("tax_hold", False)
+    assert row.hold_reasons.startswith("figure-out-of-bounds: what comes of it is too large")
+    assert harness.tick("recheck") == []
+    tried = "SELECT tried_at FROM job WHERE job_id = 'J-0'"
+    assert harness.query(tried)[0].tried_at == NOW
+    clock.at = NOW + timedelta(days=1)
+    assert harness.tick("recheck") == []
+    assert harness.query(tried)[0].tried_at == clock.at
+
+
 def test_time_alone_tries_again(ready: ServiceHarness, clock: MovableClock) -> None:
     """A version that begins tomorrow releases the job tomorrow, though nothing arrives."""
     tomorrow = NOW.date() + timedelta(days=1)

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from services.pricer.main import SERVICE
 from shared.events.base import Event
-from shared.events.billing import Path
-from shared.events.production import MetricsExtracted
+from shared.events.billing import JobPriced, Path
+from shared.events.production import Component, MetricsExtracted
 from shared.migrate import differences
 from shared.testing import ServiceHarness
 from tests.integration.pricer.common import (
@@ -24,11 +24,14 @@ from tests.integration.pricer.common import (
     price,
 )
 from tests.unit.pricer.builders import (
+    SHEETS,
     WORKED,
     agreement,
     customer,
     estimate,
     job,
+    metric,
+    rate,
     rate_card,
 )
 
@@ -57,6 +60,29 @@ def test_a_job_and_the_price_it_lacks_in_two_processes_never_miss_each_other(
     assert learnt.is_set()
     assert price(harness.emitted).path is Path.HOLD
     assert price(harness.tick("reprice")).path is Path.STRAIGHT_THROUGH
+
+
+def test_a_hold_of_extreme_figures_keeps_no_other_from_its_price(harness: ServiceHarness) -> None:
+    """Given a job whose price no event can say, then it stays on hold, with that reason.
+
+    It is priced anew when its terms change, and not before.
+    """
+    harness.apply(customer(), agreement(needs_estimate=False), rate_card())
+    huge = metric(Component.SUBSTRATE, "PAP-TRIAL", SHEETS, "9999999999999999999")
+    harness.apply(job((*WORKED, huge), estimate_ref=None, job_id="J-0"))
+    held_for_a_rate(harness)
+    dear = rate(Component.SUBSTRATE, "PAP-TRIAL", SHEETS, "100.00")
+    harness.apply(new_card(2, dear))
+
+    told = {one.job_id: one for one in harness.tick("reprice") if isinstance(one, JobPriced)}
+
+    sound = told.pop(job().job_id)
+    assert sound.path in {Path.STRAIGHT_THROUGH, Path.REVIEW}
+    assert told["J-0"].path is Path.HOLD
+    assert [reason.code for reason in told["J-0"].reasons] == ["figure-out-of-bounds"]
+    assert harness.query("SELECT 1 FROM job WHERE reprice") == []
+    harness.apply(new_card(3, rate(Component.SUBSTRATE, "PAP-TRIAL", SHEETS, "0.01")))
+    assert price(harness.tick("reprice")).path is not Path.HOLD
 
 
 def wait_until_blocked(harness: ServiceHarness) -> None:

@@ -2,6 +2,7 @@
 
 from services.pricer import domain
 from services.pricer.domain import Known, Unresolved
+from shared.errors import Rejected
 from shared.events.billing import JobPriced, Path
 from shared.events.masterdata import Basis
 from shared.events.production import Component, PhaseStatus
@@ -30,6 +31,15 @@ def hold_codes(priced: JobPriced) -> list[str]:
     assert [*priced.lines, *priced.variances] == []
     assert priced.net_total == 0
     return codes(priced)
+
+
+def test_a_price_that_breaks_a_rule_is_held_for_that_reason() -> None:
+    why = Rejected("figure-out-of-bounds", "what comes of it is too large: net_total")
+    held = domain.refused(job(), terms(), 2, why)
+    assert hold_codes(held) == ["figure-out-of-bounds"]
+    assert (held.pricing_no, held.reasons[0].text) == (2, why.message)
+    unresolved = domain.resolve(job(), Known())
+    assert domain.refused(job(), unresolved, 2, why) == domain.price(job(), unresolved, 2)
 
 
 def test_a_code_without_a_price_is_held_never_billed_at_zero() -> None:

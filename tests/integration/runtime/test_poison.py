@@ -199,7 +199,7 @@ def test_a_value_too_large_for_an_index_is_one_records_fault(echo: Echo) -> None
         echo.until(lambda: len(echo.subjects()) == 4)
     (row,) = echo.query("SELECT key, state, code, message FROM held_record")
     assert (bytes(row.key), row.state, row.code) == (b"DE01/s7", "dead", "database-refused")
-    assert "index row size" in row.message
+    assert "subject_wide" in row.message
 
 
 NO_UPDATE = """

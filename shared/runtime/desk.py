@@ -1,6 +1,6 @@
 """Workers: effects outside the database, each in a thread with a transaction per portion."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,7 @@ from sqlalchemy import Connection, Engine
 from shared import outbox
 from shared.clock import Clock
 from shared.codec.codec import Codec
-from shared.errors import ConfigurationError
 from shared.events.base import Event
-from shared.retry import transient_reason
 from shared.runtime.patience import PatientThread
 from shared.runtime.service import ServiceSpec, Worker
 from shared.settings import Settings
@@ -51,28 +49,14 @@ class RuntimeDesk:
 
 
 class WorkerThread(PatientThread):
-    """Runs one worker until stopped, portion after portion.
+    """Runs one worker until stopped, portion after portion."""
 
-    `refuse` is told when it finds that the service may not go on as it is configured.
-    """
-
-    def __init__(
-        self,
-        worker: Worker,
-        desk: RuntimeDesk,
-        service: str,
-        refuse: Callable[[ConfigurationError], None],
-    ) -> None:
+    def __init__(self, worker: Worker, desk: RuntimeDesk, service: str) -> None:
         super().__init__(service, worker.name)
-        self._worker, self._desk, self._refuse = worker, desk, refuse
+        self._worker, self._desk = worker, desk
 
     def _turn(self) -> None:
-        try:
-            done = self._worker.run(self._desk)
-        except ConfigurationError as error:
-            if transient_reason(error) is None:
-                self._refuse(error)
-            raise
+        done = self._worker.run(self._desk)
         self._works()
         if not done:
             self._stop_asked.wait(self._worker.rest_s)

@@ -48,7 +48,6 @@ class ServiceProcess:
         self._loop: ConsumerLoop | None = None
         self._relay = Relay(settings, spec.name)
         self._workers: list[WorkerThread] = []
-        self._refusal: ConfigurationError | None = None
         role = SERVICE[spec.name].role
         self._engine = db.engine(settings, role, pool_size=2 + len(spec.workers))
         clock, self._codec = clock_from(settings.clock_file), Codec(registry_from(settings))
@@ -88,9 +87,7 @@ class ServiceProcess:
     def _start(self) -> None:
         spec, desk = self._spec, self._desk
         self._loop = ConsumerLoop(spec, self._settings, desk.clock, self._engine, self._codec)
-        self._workers = [
-            WorkerThread(worker, desk, spec.name, self._refuse) for worker in spec.workers
-        ]
+        self._workers = [WorkerThread(worker, desk, spec.name) for worker in spec.workers]
         self._relay.start()
         for worker in self._workers:
             worker.start()
@@ -100,13 +97,6 @@ class ServiceProcess:
             if self._stop_asked.is_set():
                 self._loop.is_stopping = True
             self._loop.run()
-        if self._refusal is not None:
-            raise self._refusal
-
-    def _refuse(self, error: ConfigurationError) -> None:
-        """A worker says that we may not go on: stop in order, then end with what it says."""
-        self._refusal = error
-        self._ask_stop()
 
     def _patiently(self, check: Callable[[], None]) -> bool:
         """Check until the servers answer; False when told to stop."""

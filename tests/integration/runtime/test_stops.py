@@ -1,14 +1,11 @@
 """SIGTERM: finish or roll back, commit, leave the group, exit 0 in 10 s, nothing redelivered."""
 
 import signal
-import subprocess
-import sys
 from contextlib import ExitStack
 
 import pytest
 
 from shared.clock import monotonic
-from shared.local.environment import environment
 from tests.integration.runtime.bench import Echo
 from tests.integration.runtime.echo import request
 from tests.integration.runtime.instances import Instances, until
@@ -72,31 +69,3 @@ def test_a_second_stop_aborts_at_once(
     until(lambda: '"stop asked"' in instances.log("one"), "the first stop to be noticed")
     instances.send("one", signal.SIGTERM)
     assert instances.wait("one", 3.0) == 1
-
-
-REFUSING = """
-from dataclasses import replace
-from shared.errors import ConfigurationError
-from shared.runtime.process import run_service
-from shared.runtime.service import Worker
-from tests.integration.runtime.echo import SPEC
-
-def refuse(desk):
-    raise ConfigurationError("the tables are older than what was published")
-
-run_service(replace(SPEC, workers=(Worker("numbers", refuse),)))
-"""
-
-
-def test_a_worker_that_finds_a_wrong_configuration_ends_its_process(echo: Echo) -> None:
-    """Given a check beside the loop that fails, then the service stops and says why."""
-    settings = echo.settings.model_copy(update={"http_port": 0})
-    ended = subprocess.run(
-        [sys.executable, "-c", REFUSING],
-        env=environment(settings),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 2, ended.stderr.decode()
-    assert "older than what was published" in (ended.stdout + ended.stderr).decode()

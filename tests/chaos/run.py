@@ -23,6 +23,7 @@ from tests.chaos.oracle.judge import judge
 from tests.chaos.plan import TABLES, Fault, Kind, armed, plan
 from tests.chaos.servers import Servers
 from tests.integration.runtime.proxy import lines_to
+from tests.leases import let_leases_run_out
 
 SETTLE_S: Final = 300.0
 FEED_S: Final = 300.0
@@ -144,7 +145,8 @@ class Chaos:
             if said != before:
                 since, before = monotonic(), said
             elif monotonic() - since > QUIET_S:
-                self._servers.let_leases_run_out()
+                with self._servers.superuser() as connection:
+                    let_leases_run_out(connection)
                 since = monotonic()
             if monotonic() - started > SETTLE_S:
                 self.result.wrong.append(f"not settled in {SETTLE_S:.0f} s: {said}")

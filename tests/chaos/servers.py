@@ -8,7 +8,7 @@ from threading import Event, Lock
 from typing import Self
 
 import psycopg
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Identifier
 
 from shared.clock import monotonic
 from shared.local.environment import local_settings
@@ -16,10 +16,6 @@ from shared.local.kafka import kafka
 from shared.local.postgres import Postgres
 from shared.local.stack import Endpoints
 
-LEASES = (
-    (Identifier("notifier", "delivery"), Identifier("due_at"), Literal("sending")),
-    (Identifier("invoicer", "document"), Identifier("not_before"), Literal("rendering")),
-)
 _TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
 STRIKE_S = 30.0
 """So long a fault of the database is tried until it strikes: another may have stopped it."""
@@ -94,13 +90,6 @@ class Servers:
                 is_held = True
                 away.wait(seconds)
         return is_held
-
-    def let_leases_run_out(self) -> None:
-        """What was under way in a process that died may be taken up now, not in ten minutes."""
-        with self.superuser() as connection:
-            for table, column, state in LEASES:
-                query = SQL("UPDATE {} SET {} = now() WHERE state = {}")
-                connection.execute(query.format(table, column, state))
 
     def superuser(self) -> psycopg.Connection:
         """A connection of the database's owner, as soon as it answers."""

@@ -130,6 +130,7 @@ def test_services_killed_at_any_moment_lose_and_double_nothing(
         pipeline.system.fleet.kill(name)
         pipeline.system.fleet.start(name)
     pipeline.system.fleet.wait_ready()
+    pipeline.let_leases_run_out()
     pipeline.settle()
     report = pipeline.verify()
     assert report.is_sound, report.findings

@@ -94,6 +94,7 @@ class Feed(Thread):
         self._database: psycopg.Connection | None = None
         self._is_over = Waiter()
         self._numbers = 0
+        self._is_one_done = Waiter()
         self.is_known = Waiter()
         """The master data have been read."""
         self.failure: BaseException | None = None
@@ -108,7 +109,9 @@ class Feed(Thread):
         return self._ask(lambda: self._send_again(Random(seed)))
 
     def poison(self, seed: int) -> int:
-        """Have records sent that no producer should send; how many were."""
+        """Have records sent that no producer should send, once a job is over; how many were."""
+        while self.is_alive() and not self._is_one_done.wait(_LOOK_S):
+            pass
         return self._ask(lambda: self._poison(Random(seed)))
 
     def _ask(self, what: Callable[[], int]) -> int:
@@ -160,6 +163,8 @@ class Feed(Thread):
             self._flush()
             self._done += [job for job in self._active if job.last is None]
             self._active = [job for job in self._active if job.last is not None]
+            if self._done:
+                self._is_one_done.set()
         self._obey()
         self._flush()
 

@@ -63,7 +63,8 @@ class Echo:
         """Publish no more."""
         if self._relay is not None:
             self._relay.stop()
-            self._relay.join(10)
+            self._relay.join(LIMIT_S)
+            assert not self._relay.is_alive(), f"the relay has not ended in {LIMIT_S} s"
 
     def until(self, holds: Callable[[], object], *others: "Echo") -> None:
         """Step this instance (and others) until `holds`; fails with what the tables say."""

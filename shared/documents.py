@@ -1,16 +1,14 @@
 """The document store: bytes put and got by their sha256, on a directory.
 
-A document is written under a scratch name of its own, synced, and renamed, so that what stands
-under a sha256 is always whole, and stays. Putting the same bytes again changes nothing.
+What stands under a sha256 is always whole, and stays. Putting the same bytes again changes nothing.
 """
 
-import os
-import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from shared.errors import ColophonError
+from shared.files import put_whole
 
 
 class DocumentMissing(ColophonError):
@@ -28,15 +26,7 @@ class DocumentStore:
         digest = sha256(content).hexdigest()
         target = self._path(digest)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            number, scratch = tempfile.mkstemp(prefix=f"{digest}.", dir=target.parent)
-            with os.fdopen(number, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(number)
-            Path(scratch).replace(target)
-            _sync(target.parent)
-            _sync(self.root)
+            put_whole(self.root, target, content)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -55,12 +45,3 @@ class DocumentStore:
             msg = f"not a sha256 in hex: {digest!r}"
             raise DocumentMissing(msg)
         return self.root / digest[:2] / digest
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in `folder` survive the power's end."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -1,6 +1,5 @@
 """The two ways out: a mail relay over SMTP, and a folder that customers collect files from."""
 
-import os
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Final, Self
 from services.notifier.domain.delivery import Deferred, Outcome, Refused, Sent
 from services.notifier.domain.replies import SERVICE_CLOSING, Step, judge
 from shared.errors import Transient
+from shared.files import put_whole
 from shared.settings import Settings
 
 REPLY_SECONDS: Final = 30.0
@@ -137,16 +137,8 @@ class Drop:
 
         The same file again is the same file: a crash between writing and recording harms nobody.
         """
-        target = self.root.joinpath(*parts)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = target.with_name(f".{target.name}.new")
-            with scratch.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(target)
-            _sync(target.parent)
+            put_whole(self.root, self.root.joinpath(*parts), content)
         except OSError as error:
             return Deferred("drop-failed", error.strerror or type(error).__name__)
         return Sent()
@@ -156,11 +148,3 @@ def _stuffed(content: bytes) -> bytes:
     """`content` with a dot before every leading dot (RFC 5321, 4.5.2)."""
     body = content.removesuffix(b"\r\n").replace(b"\r\n.", b"\r\n..")
     return b"." + body if body.startswith(b".") else body
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from shared.files import put_whole
+
 
 class Clock(Protocol):
     """Whatever tells the business time."""
@@ -63,10 +65,7 @@ class OffsetClock:
             msg = f"business time never runs back: {by}"
             raise ValueError(msg)
         seconds = int((self.offset() + by).total_seconds())
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self.file.with_suffix(".new")
-        scratch.write_text(str(seconds), "ascii")
-        scratch.replace(self.file)
+        put_whole(self.file.parent, self.file, str(seconds).encode("ascii"))
         return self.now()
 
 
